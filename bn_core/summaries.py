@@ -1,0 +1,113 @@
+"""Numbers that summarise a sample: moments, share in a zone, histogram outlines, nice axes.
+
+Everything here works on *rows*: an array of shape (n, K) holds n samples of K values each, so
+that one call answers for every position of a knob. NumPy only; knows no screen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean, standard deviation (÷K) and skewness m₃/m₂^{3/2} of each row, each of shape (n,).
+
+    The skewness of a row that does not vary is undefined: NaN.
+    """
+
+    mean: Floats
+    sd: Floats
+    skew: Floats
+
+    def affine(self, scale: Floats, shift: Floats) -> Moments:
+        """Moments of ``scale * values + shift``: skewness keeps its size, and its sign by scale's.
+
+        A row multiplied by 0 no longer varies, so its skewness is NaN.
+        """
+        mean, sd, skew, scale, shift = np.broadcast_arrays(
+            self.mean, self.sd, self.skew, scale, shift
+        )
+        return Moments(
+            mean=scale * mean + shift,
+            sd=np.abs(scale) * sd,
+            skew=np.where(scale == 0, np.nan, np.sign(scale) * skew),
+        )
+
+
+def moments(rows: Floats) -> Moments:
+    """Moments of each row of ``rows``, shape (n, K)."""
+    mean = rows.mean(axis=1)
+    centred = rows - mean[:, None]
+    square = centred * centred
+    m2 = square.mean(axis=1)
+    m3 = (square * centred).mean(axis=1)
+    # Below this a row "varies" only by rounding, and m₃/m₂^{3/2} would be noise over noise.
+    rounding = (4 * np.finfo(rows.dtype).eps * np.abs(rows).max(axis=1)) ** 2
+    varies = m2 > rounding
+    skew = np.full(mean.shape, np.nan)
+    np.divide(m3, m2**1.5, out=skew, where=varies)
+    return Moments(mean, np.sqrt(m2), skew)
+
+
+def count_below(
+    ordered: Floats, thresholds: Floats, *, scale: Floats, shift: Floats, inclusive: bool = False
+) -> Counts:
+    """How many of ``scale * values + shift`` lie below each threshold, for every knob position.
+
+    An affine map keeps (or, for a negative scale, reverses) the order, so the values are sorted
+    once and the *thresholds* are mapped back: #{γx̂ + β < t} = #{x̂ < (t − β)/γ} for γ > 0.
+
+    Parameters
+    ----------
+    ordered : (1, K) or (n, K), each row in ascending order
+    thresholds : (k,), may contain ±inf
+    scale, shift : (n,)
+    inclusive : count values equal to the threshold as well
+
+    Returns
+    -------
+    (n, k) counts
+    """
+    n, size = len(scale), ordered.shape[1]
+    mapped = np.subtract.outer(-shift, -thresholds)  # t − β, also for t = ±inf
+    np.divide(mapped, scale[:, None], out=mapped, where=scale[:, None] != 0)
+    backwards = scale < 0
+    side_up, side_down = ("right", "left") if inclusive else ("left", "right")
+    counts = np.empty(mapped.shape, np.int64)
+    for rows, side in ((~backwards, side_up), (backwards, side_down)):
+        if len(ordered) == 1:
+            counts[rows] = np.searchsorted(ordered[0], mapped[rows], side)
+        else:
+            for i in np.flatnonzero(rows):
+                counts[i] = np.searchsorted(ordered[i], mapped[i], side)
+    counts[backwards] = size - counts[backwards]
+    flat = scale == 0  # every value equals the shift
+    if flat.any():
+        difference = np.subtract.outer(shift[flat], thresholds)
+        counts[flat] = size * (difference <= 0 if inclusive else difference < 0)
+    return counts.reshape(n, len(thresholds))
+
+
+def nice_bounds(low: float, high: float) -> tuple[float, float]:
+    """The smallest interval around [low, high] that ends on multiples of a round step (1, 2, 5)."""
+    span = high - low
+    if not span > 0:
+        span = abs(high) or 1.0
+        low, high = low - span / 2, high + span / 2
+    raw = span / 4
+    power = 10.0 ** np.floor(np.log10(raw))
+    step = power * next(s for s in (1, 2, 5, 10) if s * power >= raw * (1 - 1e-9))
+    return float(np.floor(low / step) * step), float(np.ceil(high / step) * step)
+
+
+def rung(peak: Floats, ladder: tuple[float, ...] = (5.0, 10.0, 20.0, 50.0, 100.0)) -> Floats:
+    """The lowest rung of ``ladder`` that holds ``peak``: an axis that seldom has to move."""
+    rungs = np.asarray(ladder)
+    return rungs[np.minimum(np.searchsorted(rungs, peak), len(rungs) - 1)]

@@ -1,0 +1,69 @@
+"""Batches a chapter can look at, kept for the next student who asks for the same one.
+
+Arrays are shared between sessions, so they are read-only. Everything here is decided by its
+arguments: the same link gives the same numbers on every screen.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from bn_core.datasets import load_digits, load_fashion_mnist, sample_batch, synthetic_batch
+from bn_core.network import initial_network, pre_activations
+
+IMAGES = {"digits": load_digits, "fashion": load_fashion_mnist}
+
+
+class Hidden(NamedTuple):
+    """Which pre-activations: of ``layer`` of a random network fed ``m`` images of ``source``."""
+
+    source: str
+    m: int
+    layer: int
+    width: int
+    activation: str
+    seed: int
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def hidden_batch(hidden: Hidden, scale: float) -> np.ndarray:
+    """Pre-activations at one weight scale, (m, width) float64, read-only."""
+    images = sample_batch(IMAGES[hidden.source]().images, hidden.m, hidden.seed)
+    sizes = [images.shape[1]] + [hidden.width] * hidden.layer
+    network = initial_network(
+        sizes, activation=hidden.activation, weight_scale=scale, seed=hidden.seed
+    )
+    return _read_only(pre_activations(network, images.astype(np.float64), hidden.layer))
+
+
+def hidden_stack(hidden: Hidden, scales: np.ndarray, columns: slice) -> np.ndarray:
+    """Some units' pre-activations at many weight scales, (scales, m, units), read-only.
+
+    The same images and the same standard normal draws at every scale: only the scale differs.
+    """
+    # A whole layer at 41 scales takes 80 times the memory of one unit at 121: two shelves.
+    keep = _few_units if columns.stop - columns.start == 1 else _many_units
+    return keep(hidden, tuple(scales.tolist()), columns.start, columns.stop)
+
+
+def _stack(hidden: Hidden, scales: tuple[float, ...], start: int, stop: int) -> np.ndarray:
+    make = hidden_batch.__wrapped__  # at these scales one batch will hardly be asked for again
+    return _read_only(np.stack([make(hidden, scale)[:, start:stop] for scale in scales]))
+
+
+_few_units = st.cache_resource(max_entries=64, show_spinner=False)(_stack)
+_many_units = st.cache_resource(max_entries=16, show_spinner=False)(_stack)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def synthetic(kind: str, m: int, d: int, seed: int) -> np.ndarray:
+    """A synthetic batch, (m, d) float64, read-only."""
+    return _read_only(synthetic_batch(kind, m, d, seed))
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,77 @@
+"""Widgets for fields. Their limits hold in the browser only; what they return is valid anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from bn_ui import url
+from bn_ui.url import Field
+
+
+def number(field: Field, label: str, low: float, high: float, **options: Any) -> float:
+    """A box for a number. ``low`` and ``high`` may depend on other controls."""
+    _settle(field, type(field.default)(min(max(url.value(field), low), high)))
+    st.number_input(label, low, high, key=field.key, **options)
+    return url.value(field)
+
+
+def pick(field: Field, label: str, names: Mapping[str, str], **options: Any) -> str:
+    """Two to five options, all in sight. Clicking the chosen one keeps it chosen."""
+    _settle(field, url.value(field))
+    st.segmented_control(
+        label, list(names), format_func=names.__getitem__, key=field.key, required=True, **options
+    )
+    return url.value(field)
+
+
+def select(field: Field, label: str, names: Mapping[str, str], **options: Any) -> str:
+    """One of many options, in a menu."""
+    _settle(field, url.value(field))
+    st.selectbox(label, list(names), format_func=names.__getitem__, key=field.key, **options)
+    return url.value(field)
+
+
+def _settle(field: Field, value: Any) -> None:
+    """Put a valid value where the widget will look. Assigning sends it to the browser again, which
+    would disturb somebody who is typing: assign only what differs."""
+    if field.key not in st.session_state or st.session_state[field.key] != value:
+        st.session_state[field.key] = value
+
+
+def take_knobs(fields: Sequence[Field], chart: str) -> Callable[[], None]:
+    """What happens when a live chart proposes knob values: clamp them into the fields.
+
+    The callback runs before the page, so that boxes, link and figure all see the new values. The
+    token that came with the proposal is kept for the answer (see ``token``).
+    """
+
+    def take() -> None:
+        proposal = st.session_state[chart].commit
+        if not isinstance(proposal, dict) or not isinstance(proposal.get("values"), dict):
+            return
+        for field in fields:
+            if field.key in proposal["values"]:
+                current = url.value(field)
+                proposed = proposal["values"][field.key]
+                try:
+                    st.session_state[field.key] = field.clean(proposed)
+                except (ValueError, TypeError, OverflowError):
+                    st.session_state[field.key] = current
+        try:
+            st.session_state[_token_key(chart)] = int(proposal.get("token", 0)) % 2**53
+        except (ValueError, TypeError, OverflowError):
+            return
+
+    return take
+
+
+def token(chart: str) -> int:
+    """The newest proposal that the picture to be drawn has taken in."""
+    return st.session_state.get(_token_key(chart), 0)
+
+
+def _token_key(chart: str) -> str:
+    return f"{chart}_token"

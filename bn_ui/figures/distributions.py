@@ -1,0 +1,421 @@
+"""Pictures of the Distributions chapter: a batch before and after BN and the activation.
+
+Arrays in, plain dictionaries out (Plotly's own format; building ``go.Figure`` objects would cost
+more than everything else on the way). Colours are names of the palette: "@x".
+
+The picture of one feature, or of all pooled, is
+
+    x        │  f over its input    │ f(y)
+    own axis │  x̂ and y, one axis   │
+
+so that the histogram of y stands under the curve that it goes through, with the saturated zones
+as bands across both, and f(y) beside the curve's own axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bn_core.activations import Activation
+from bn_core.summaries import rung
+from bn_core.sweeps import BINS, FIXED_AXIS, Passage, Stage, output_edges
+from bn_ui.live_chart.message import Change, Table, cells, layout, trace
+
+Figure = dict[str, Any]
+Words = Mapping[str, str]
+
+STAGES = ("x", "x_hat", "y")
+STATISTICS = ("mean", "sd", "skew", "saturated", "outside")
+FORMATS = ["number", "number", "number", "percent", "percent"] * len(STAGES)
+SATURATED_BEFORE, SATURATED_AFTER = 3, 13  # cells that the caption quotes
+
+_X, _Y, _X_HAT, _CURVE, _OUTPUT = range(5)  # traces: the dashed x̂ lies above the filled y
+_WIDE_HEIGHT, _NARROW_HEIGHT = 440, 480
+
+
+# ---- one feature, or all pooled ------------------------------------------------------------
+
+
+def figure(words: Words, f: Activation, size: int) -> Figure:
+    """The empty picture; the numbers come from ``changes``."""
+    data = [
+        _histogram("x", "x", "y", words, size, fill=True),
+        _histogram("y", "x2", "y2", words, size, fill=True),
+        _histogram("x_hat", "x2", "y2", words, size, fill=False),
+        _curve(f, words),
+        _sideways(f, words, size),
+    ]
+    return {
+        "data": data,
+        "layout": _layout(words, f, _WIDE, _WIDE_HEIGHT),
+        "narrow": _layout(words, f, _NARROW, _NARROW_HEIGHT),
+    }
+
+
+def changes(passage: Passage, moving: Sequence[str]) -> list[Change]:
+    """What the picture shows at every setting of ``passage``, for the quantities that move."""
+    unit = 100 / passage.size
+    found = [cells(statistics(passage))]
+    if "x" in moving:
+        found += [
+            trace(_X, "x", passage.x.edges.astype(np.float32)),
+            trace(_X, "y", _steps(passage.x), unit),
+            layout("xaxis", "range", passage.x.edges[:, [0, -1]]),
+            layout("yaxis", "range", _from_zero(_peak(passage.x, unit))),
+        ]
+    if "x_hat" in moving:
+        found.append(trace(_X_HAT, "y", _steps(passage.x_hat), unit))
+    found += [
+        trace(_Y, "y", _steps(passage.y), unit),
+        trace(_OUTPUT, "x", _steps(passage.activation), unit),
+        layout(
+            "yaxis2",
+            "range",
+            _from_zero(np.maximum(_peak(passage.x_hat, unit), _peak(passage.y, unit))),
+        ),
+        layout("xaxis4", "range", _from_zero(_peak(passage.activation, unit))),
+    ]
+    return found
+
+
+def statistics(passage: Passage) -> np.ndarray:
+    """(n, 15): mean, sd, skew, share saturated and share off the axis (%), of x, x̂ and y."""
+    columns = [
+        column
+        for stage in (passage.x, passage.x_hat, passage.y)
+        for column in (
+            stage.moments.mean,
+            stage.moments.sd,
+            stage.moments.skew,
+            100 * stage.saturated,
+            100 * stage.outside / passage.size,
+        )
+    ]
+    return np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.float32)
+
+
+def table(words: Words) -> Table:
+    """The numbers below the picture: a row for each of x, x̂ and y."""
+    rows = []
+    for i, stage in enumerate(STAGES):
+        numbers: list[int | None] = [i * len(STATISTICS) + j for j in range(len(STATISTICS))]
+        if stage == "x":
+            numbers[-1] = None  # x has an axis of its own: nothing is ever outside it
+        rows.append({"label": words[f"row_{stage}"], "colour": stage, "cells": numbers})
+    return Table([words["quantity"], *(words[name] for name in STATISTICS)], rows)
+
+
+def _steps(stage: Stage) -> np.ndarray:
+    """Heights for an outline of steps: one more than bins, the last drawn twice."""
+    return np.concatenate([stage.counts, stage.counts[:, -1:]], axis=1)
+
+
+def _peak(stage: Stage, unit: float) -> np.ndarray:
+    return rung(1.05 * stage.counts.max(axis=1) * unit)
+
+
+def _from_zero(top: np.ndarray) -> np.ndarray:
+    return np.stack([np.zeros_like(top), top], axis=1)
+
+
+def _histogram(name: str, xaxis: str, yaxis: str, words: Words, size: int, *, fill: bool) -> Figure:
+    line = {"shape": "hv", "color": f"@{name}", "width": 1.5 if fill else 2}
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": words[name],
+        "x": np.linspace(*FIXED_AXIS, BINS + 1).round(10).tolist(),
+        "line": line if fill else line | {"dash": "4px,2px"},
+        "fill": "tozeroy" if fill else "none",
+        "fillcolor": f"@{name}_fill",
+        "xaxis": xaxis,
+        "yaxis": yaxis,
+        "hovertemplate": words["hover"].format(at="%{x:.4g}", share="%{y:.2f}", size=size),
+    }
+
+
+def _sideways(f: Activation, words: Words, size: int) -> Figure:
+    """f(y) beside the curve's own axis: bars grow to the right."""
+    outline = _histogram("activation", "x4", "y4", words, size, fill=True)
+    outline["y"] = output_edges(f).tolist()
+    del outline["x"]
+    outline["line"]["shape"] = "vh"
+    outline["fill"] = "tozerox"
+    outline["hovertemplate"] = words["hover"].format(at="%{y:.4g}", share="%{x:.2f}", size=size)
+    return outline
+
+
+def _curve(f: Activation, words: Words) -> Figure:
+    z = np.linspace(*FIXED_AXIS, 161)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": words["curve"],
+        "x": z.tolist(),
+        "y": f(z).tolist(),
+        "line": {"color": "@activation", "width": 2.5},
+        "xaxis": "x3",
+        "yaxis": "y3",
+        "hovertemplate": "f(%{x:.3f}) = %{y:.4f}<extra></extra>",
+    }
+
+
+# Domains of the four panels, as (x from, to), (y from, to).
+_WIDE = {
+    "x": ((0, 0.30), (0, 0.92)),
+    "both": ((0.37, 0.80), (0, 0.44)),
+    "curve": ((0.37, 0.80), (0.52, 0.92)),
+    "output": ((0.84, 1), (0.52, 0.92)),
+}
+_NARROW = {
+    "x": ((0, 1), (0.75, 0.955)),
+    "both": ((0, 0.70), (0, 0.235)),
+    "curve": ((0, 0.70), (0.30, 0.575)),
+    "output": ((0.78, 1), (0.30, 0.575)),
+}
+
+
+def _layout(words: Words, f: Activation, place: Mapping[str, Any], height: int) -> Figure:
+    low, high = output_edges(f)[[0, -1]].tolist()
+    margin = 0.04 * (high - low)
+    output_range = [low - margin, high + margin]
+    narrow = place is _NARROW
+    return _canvas(height) | {
+        "xaxis": _axis(place["x"][0], words["axis_x"], "@x"),
+        "yaxis": _axis(place["x"][1], words["axis_share"], nticks=4),
+        "xaxis2": _axis(place["both"][0], words["axis_y"], "@y", range=list(FIXED_AXIS))
+        | {"anchor": "y2", "nticks": 9},
+        "yaxis2": _axis(place["both"][1], words["axis_share"], nticks=3) | {"anchor": "x2"},
+        "xaxis3": _axis(place["curve"][0], "", range=list(FIXED_AXIS))
+        | {"anchor": "y3", "showticklabels": False, "nticks": 9},
+        "yaxis3": _axis(place["curve"][1], "f", "@activation", range=output_range)
+        | {"anchor": "x3", "nticks": 4},
+        "xaxis4": _axis(place["output"][0], words["axis_share"], nticks=2) | {"anchor": "y4"},
+        "yaxis4": _axis(place["output"][1], "", range=output_range)
+        | {"anchor": "x4", "showticklabels": False, "nticks": 4},
+        "shapes": _saturated_bands(f),
+        "annotations": [
+            _title("x", words["title_x"], "@x"),
+            _title("x2", words["title_both"], "@text"),
+            _title("x3", words["title_curve_short" if narrow else "title_curve"], "@activation"),
+            _title("x4", words["title_output"], "@activation"),
+            _note(place, words["note_saturated"]),
+        ],
+    }
+
+
+def _canvas(height: int) -> Figure:
+    return {
+        "height": height,
+        "margin": {"l": 48, "r": 8, "t": 8, "b": 42},
+        "paper_bgcolor": "@background",
+        "plot_bgcolor": "@background",
+        "font": {"family": "@font", "size": 13, "color": "@text"},
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": False,
+        "hoverlabel": {"font": {"family": "@font"}},
+    }
+
+
+def _axis(
+    domain: Sequence[float], title: str, colour: str = "@text", nticks: int = 5, **more: Any
+) -> Figure:
+    return {
+        "domain": list(domain),
+        "title": {"text": title, "font": {"color": colour, "size": 13}, "standoff": 4},
+        "fixedrange": True,
+        "autorange": False,
+        "range": [0, 1],
+        "nticks": nticks,
+        "gridcolor": "@grid",
+        "linecolor": "@border",
+        "zeroline": False,
+    } | more
+
+
+def _title(axis: str, text: str, colour: str) -> Figure:
+    return {
+        "xref": f"{axis} domain",
+        "yref": f"{axis.replace('x', 'y')} domain",
+        "x": 0,
+        "y": 1,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "text": text,
+        "showarrow": False,
+        "font": {"color": colour, "size": 14},
+    }
+
+
+def _note(place: Mapping[str, Any], text: str) -> Figure:
+    """What the grey bands mean, in the corner that the panels leave free."""
+    return {
+        "xref": "paper",
+        "yref": "y2 domain",
+        "x": place["output"][0][0],
+        "y": 1,
+        "xanchor": "left",
+        "yanchor": "top",
+        "align": "left",
+        "text": text,
+        "showarrow": False,
+        "font": {"size": 12},
+    }
+
+
+def _saturated_bands(f: Activation) -> list[Figure]:
+    low, high = f.saturation_bounds
+    left, right = FIXED_AXIS
+    bands = [(left, max(low, left)), (min(high, right), right)]
+    return [
+        {
+            "type": "rect",
+            "xref": f"x{panel}",
+            "yref": f"y{panel} domain",
+            "x0": start,
+            "x1": end,
+            "y0": 0,
+            "y1": 1,
+            "fillcolor": "@saturated",
+            "line": {"width": 0},
+            "layer": "below",
+        }
+        for panel in (2, 3)
+        for start, end in bands
+        if end > start
+    ]
+
+
+# ---- small multiples: one row for each feature ----------------------------------------------
+
+EACH_BINS = 40
+_LEVELS = 200  # heights travel as whole numbers 0…200 of a row's own maximum
+_ROW_HEIGHT = 0.88
+
+
+def each_figure(words: Words, names: Sequence[str]) -> Figure:
+    """Two columns of ridges: x on one common axis, y on the fixed axis."""
+    rows = len(names)
+    data = [
+        _ridge(stage, axis, name)
+        for stage, axis in (("x", ""), ("y", "2"))
+        for name in names
+    ]
+    height = 120 + 34 * rows
+    return {
+        "data": data,
+        "layout": _each_layout(words, names, height),
+        "narrow": _each_layout(words, names, height),
+    }
+
+
+def each_changes(passages: Sequence[Passage], moving: Sequence[str]) -> list[Change]:
+    """What the ridges show at every setting, for one passage a feature."""
+    rows = len(passages)
+    found = []
+    for i, passage in enumerate(passages):
+        offset = float(rows - 1 - i)
+        if "x" in moving:
+            found.append(trace(i, "x", _ridge_ends(passage.x.edges)))
+            found.append(_ridge_heights(i, passage.x, offset))
+        found.append(_ridge_heights(rows + i, passage.y, offset))
+    if "x" in moving:
+        found.append(layout("xaxis", "range", passages[0].x.edges[:, [0, -1]]))
+    return found
+
+
+def _ridge_ends(edges: np.ndarray) -> np.ndarray:
+    """Edges with both ends doubled: an outline that starts and ends on its base line."""
+    return np.concatenate([edges[:, :1], edges, edges[:, -1:]], axis=1).astype(np.float32)
+
+
+def _ridge_heights(index: int, stage: Stage, offset: float) -> Change:
+    counts = stage.counts
+    levels = np.rint(_LEVELS * counts / np.maximum(counts.max(axis=1, keepdims=True), 1))
+    zero = np.zeros((len(counts), 1))
+    outline = np.concatenate([zero, levels, levels[:, -1:], zero], axis=1).astype(np.uint8)
+    return trace(index, "y", outline, _ROW_HEIGHT / _LEVELS, offset)
+
+
+def _ridge(stage: str, axis: str, name: str) -> Figure:
+    edges = np.linspace(*FIXED_AXIS, EACH_BINS + 1)[None]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": _ridge_ends(edges)[0].tolist(),
+        "line": {"shape": "hv", "color": f"@{stage}", "width": 1.5},
+        "fill": "toself",
+        "fillcolor": f"@{stage}_fill",
+        "xaxis": f"x{axis}",
+        "yaxis": f"y{axis}",
+        "hoveron": "points",
+        "hovertemplate": f"{name}: %{{x:.3g}}<extra></extra>",
+    }
+
+
+def _each_layout(words: Words, names: Sequence[str], height: int) -> Figure:
+    rows = len(names)
+    ticks = {
+        "range": [-0.1, rows + 0.1],
+        "tickvals": [rows - 1 - i + 0.25 for i in range(rows)],
+    }
+    return _canvas(height) | {
+        "margin": {"l": 70, "r": 8, "t": 30, "b": 42},
+        "xaxis": _axis((0, 0.48), words["axis_x_common"], "@x"),
+        "xaxis2": _axis((0.54, 1), words["axis_y_short"], "@y", range=list(FIXED_AXIS))
+        | {"anchor": "y2"},
+        "yaxis": _axis((0, 1), "", **ticks, ticktext=list(names)) | {"showgrid": False},
+        "yaxis2": _axis((0, 1), "", **ticks)
+        | {"anchor": "x2", "showgrid": False, "showticklabels": False},
+        "annotations": [
+            _title("x", words["title_each_x"], "@x"),
+            _title("x2", words["title_each_y"], "@y"),
+        ],
+    }
+
+
+# ---- knob positions ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Positions:
+    """The values a knob can be dragged to. Every default lies on its grid."""
+
+    gamma: np.ndarray
+    beta: np.ndarray
+    eps: np.ndarray
+    scale: np.ndarray
+
+
+GAMMA_RANGE, BETA_RANGE = (-2.0, 4.0), (-6.0, 6.0)
+EPS_RANGE, SCALE_RANGE = (1e-8, 1e2), (0.25, 64.0)
+
+
+def positions(view: str) -> Positions:
+    """241 values for a knob whose frames cost little, fewer where each frame is a new batch.
+
+    Pooling all features makes frames of ε and the weight scale costly; many small pictures make
+    every frame large.
+    """
+    gamma, eps, scale = {
+        "feature": (240, 240, 120),
+        "pooled": (240, 60, 40),
+        "each": (120, 60, 40),
+    }[view]
+    return Positions(
+        gamma=_grid(np.linspace(*GAMMA_RANGE, gamma + 1)),
+        beta=_grid(np.linspace(*BETA_RANGE, gamma + 1)),
+        eps=_grid(np.geomspace(*EPS_RANGE, eps + 1)),
+        scale=_grid(np.geomspace(*SCALE_RANGE, scale + 1)),
+    )
+
+
+def _grid(values: np.ndarray) -> np.ndarray:
+    """Six significant digits: what is shown is what is computed with."""
+    return np.array([float(f"{value:.6g}") for value in values])

@@ -1,0 +1,81 @@
+"""A Plotly figure that is redrawn while a knob is dragged: the one custom component.
+
+Streamlit's slider speaks only on release. Here Python computes the picture for every position of
+every knob beforehand, the browser shows them under the finger, and the release is *proposed* to
+Python, which clamps it, remembers it, and computes all pictures afresh around the new point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from bn_ui.live_chart.message import Change, Knob, Table, encode
+from bn_ui.palette import chart_palette
+from bn_ui.server import plotly_url
+from bn_ui.text import t
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and what is said about it.
+
+    figure : ``data``, ``layout``, and ``narrow``, the layout for a phone
+    base : the changes that put the committed numbers in (one row each)
+    alt : what the picture shows, for a screen reader
+    caption : a sentence whose {0}, {1} … are numbers of the ``cells`` change
+    formats : "number" or "percent" for each of those numbers
+    filename : of the PNG and SVG
+    """
+
+    figure: dict[str, Any]
+    base: Sequence[Change]
+    alt: str
+    filename: str
+    caption: str = ""
+    formats: Sequence[str] = ()
+    table: Table = Table()
+
+
+def message(picture: Picture, knobs: Sequence[Knob], token: int) -> bytes:
+    """Everything the browser needs until the next commit."""
+    header = {
+        "token": token,
+        "plotly": plotly_url(),
+        "palette": chart_palette(),
+        "figure": picture.figure,
+        "alt": picture.alt,
+        "caption": picture.caption,
+        "formats": list(picture.formats),
+        "table": asdict(picture.table),
+        "filename": picture.filename,
+        "downloads": [
+            {"format": "png", "label": t("frame.download_png")},
+            {"format": "svg", "label": t("frame.download_svg")},
+        ],
+    }
+    return encode(header, picture.base, knobs)
+
+
+def live_chart(data: bytes, *, key: str, on_commit: Callable[[], None]) -> None:
+    """Draw the chart. ``on_commit`` runs before the page when a knob is released."""
+    _component()(key=key, data=data, on_commit_change=on_commit)
+
+
+def _component() -> Callable[..., Any]:
+    """Registered at each run with the same constant texts: a page may be the server's first."""
+    html, css, js = ((_HERE / f"live_chart.{kind}").read_text("utf-8") for kind in _KINDS)
+    # Plotly does not draw properly inside a shadow root, hence no isolated styles; every class of
+    # the component starts with "bn-".
+    return st.components.v2.component(
+        "bn_live_chart", html=html, css=css, js=js, isolate_styles=False
+    )
+
+
+_KINDS = ("html", "css", "js")

@@ -1,0 +1,397 @@
+// A Plotly figure that is redrawn while a knob is dragged.
+//
+// Python sends one message of bytes: a JSON header, then arrays. The header holds the figure, the
+// knobs, the words, and "changes": which array goes where, for the committed state (one row) and
+// for every position of every knob (one row a position). This file shows rows; it computes none.
+//
+// Truth lives in Python. On release all knob values are proposed with a token; data that answers
+// an older token is ignored, so that a slow answer never moves a knob back.
+
+const ANSWER_WITHIN_MS = 3000; // then older data is accepted: the proposal was lost
+const KEY_PAUSE_MS = 250; // arrow keys commit after a pause, not at every press
+const NARROW_PX = 560;
+
+const charts = new WeakMap();
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component;
+  if (!data) return undefined;
+  let chart = charts.get(parentElement);
+  if (!chart) {
+    chart = new LiveChart(parentElement.querySelector(".bn-live"));
+    charts.set(parentElement, chart);
+  }
+  chart.receive(data, (proposal) => setTriggerValue("commit", proposal));
+  return () => {
+    // Streamlit also runs this when the next call supersedes this one: the chart then stays.
+    if (parentElement.isConnected) return;
+    charts.delete(parentElement);
+    chart.close();
+  };
+}
+
+class LiveChart {
+  constructor(root) {
+    this.root = root;
+    this.part = (name) => root.querySelector(`.bn-${name}`);
+    this.knobs = new Map(); // key → its elements
+    this.moved = new Map(); // key → position, for knobs moved since the shown message
+    this.active = null; // key of the knob under the finger
+    this.sent = 0; // newest token proposed
+    this.expires = 0;
+    this.pictures = 0;
+    this.resize = new ResizeObserver(() => this.onResize());
+    this.resize.observe(root);
+  }
+
+  close() {
+    this.resize.disconnect();
+    clearTimeout(this.commitTimer);
+    clearTimeout(this.expiryTimer);
+    if (this.plotted) window.Plotly.purge(this.part("figure"));
+  }
+
+  // ---- messages -------------------------------------------------------------------------
+
+  receive(bytes, propose) {
+    this.propose = propose;
+    this.incoming = decode(bytes);
+    this.admit();
+  }
+
+  admit() {
+    clearTimeout(this.expiryTimer);
+    const wait = this.expires - performance.now();
+    if (this.incoming.token < this.sent && wait > 0) {
+      this.expiryTimer = setTimeout(() => this.admit(), wait);
+      return;
+    }
+    this.message = this.incoming;
+    const underFinger = this.moved.get(this.active);
+    this.moved.clear();
+    if (underFinger !== undefined) this.moved.set(this.active, underFinger);
+    this.root.dataset.token = this.message.token;
+    this.showKnobs();
+    this.showWords();
+    this.reload = true; // the figure itself may have changed, not only its numbers
+    this.requestPicture();
+  }
+
+  commit() {
+    clearTimeout(this.commitTimer);
+    const values = {};
+    for (const knob of this.message.knobs) {
+      const position = this.moved.get(knob.key);
+      values[knob.key] = position === undefined ? knob.value : knob.values[position];
+    }
+    this.sent = Math.max(this.sent, this.message.token) + 1;
+    this.expires = performance.now() + ANSWER_WITHIN_MS;
+    this.root.dataset.sent = this.sent;
+    this.propose({ token: this.sent, values });
+  }
+
+  // ---- knobs ----------------------------------------------------------------------------
+
+  showKnobs() {
+    const keys = this.message.knobs.map((knob) => knob.key);
+    if (keys.join() !== [...this.knobs.keys()].join()) {
+      this.knobs.clear();
+      this.part("knobs").replaceChildren(...this.message.knobs.map((knob) => this.makeKnob(knob.key)));
+    }
+    for (const knob of this.message.knobs) {
+      const { label, input, reset } = this.knobs.get(knob.key);
+      label.textContent = knob.label;
+      reset.title = knob.reset;
+      reset.setAttribute("aria-label", knob.reset);
+      input.max = knob.values.length - 1;
+      const held = this.moved.get(knob.key);
+      if (held === undefined) {
+        input.value = knob.at;
+        this.say(knob.key, knob.text);
+      } else {
+        this.say(knob.key, knob.texts[held]);
+      }
+    }
+  }
+
+  makeKnob(key) {
+    const id = `bn-knob-${key}`;
+    const label = element("label", { htmlFor: id });
+    const output = element("output", { htmlFor: id });
+    const reset = element("button", { type: "button", textContent: "↺" });
+    const input = element("input", { type: "range", id, min: 0, step: 1 });
+    const box = element("div", { className: "bn-knob" });
+    box.dataset.knob = key;
+    box.append(label, output, reset, input);
+    this.knobs.set(key, { label, output, reset, input });
+
+    let fromKeys = false;
+    let doubled = false;
+    input.addEventListener("keydown", () => (fromKeys = true));
+    input.addEventListener("pointerdown", () => (fromKeys = false));
+    input.addEventListener("mousedown", (event) => (doubled = event.detail > 1));
+    input.addEventListener("input", () => {
+      clearTimeout(this.commitTimer);
+      this.move(key, Number(input.value));
+    });
+    input.addEventListener("change", () => {
+      if (fromKeys) {
+        this.commitTimer = setTimeout(() => this.release(), KEY_PAUSE_MS);
+      } else if (!doubled) {
+        this.release();
+      }
+    });
+    // The second click of a double click also moves the thumb: one commit, to the default.
+    const toDefault = () => {
+      const knob = this.knob(key);
+      input.value = knob.reset_at;
+      this.move(key, knob.reset_at);
+      this.release();
+      doubled = false;
+    };
+    input.addEventListener("dblclick", toDefault);
+    reset.addEventListener("click", toDefault);
+    return box;
+  }
+
+  move(key, position) {
+    this.active = key;
+    this.moved.set(key, position);
+    this.say(key, this.knob(key).texts[position]);
+    this.requestPicture();
+  }
+
+  release() {
+    this.active = null;
+    this.commit();
+  }
+
+  say(key, text) {
+    const { output, input } = this.knobs.get(key);
+    output.textContent = text;
+    input.setAttribute("aria-valuetext", text);
+  }
+
+  knob(key) {
+    return this.message.knobs.find((knob) => knob.key === key);
+  }
+
+  // ---- pictures -------------------------------------------------------------------------
+
+  // Frames of a knob were computed with the other knobs where the message has them. If another
+  // one has moved since, no frame is right: keep the picture until Python has answered.
+  changesToShow() {
+    if (this.moved.size > 1) return null;
+    for (const [key, position] of this.moved) {
+      const knob = this.knob(key);
+      if (!knob) return null;
+      return [[this.message.base, 0], [knob.changes, position]];
+    }
+    return [[this.message.base, 0]];
+  }
+
+  requestPicture() {
+    this.wanted = true;
+    if (!this.drawing) {
+      this.drawing = true;
+      requestAnimationFrame(() => this.draw());
+    }
+  }
+
+  // At most one picture an animation frame, and never two at a time.
+  async draw() {
+    try {
+      while (this.wanted) {
+        this.wanted = false;
+        await this.drawOnce();
+        await new Promise(requestAnimationFrame);
+      }
+    } finally {
+      this.drawing = false;
+    }
+  }
+
+  async drawOnce() {
+    const changes = this.changesToShow();
+    if (!changes) return;
+    const figure = this.part("figure");
+    if (this.reload) {
+      this.reload = false;
+      this.load();
+    }
+    for (const [list, row] of changes) {
+      for (const change of list) this.apply(change, row);
+    }
+    this.showNumbers();
+    await plotly(this.message.plotly);
+    if (!this.root.isConnected) return;
+    await window.Plotly.react(figure, this.figure.data, this.figure.layout, {
+      displayModeBar: false,
+      responsive: false,
+      scrollZoom: false,
+      doubleClick: false,
+    });
+    this.plotted = true;
+    this.pictures += 1;
+    this.root.dataset.pictures = this.pictures;
+    this.root.dataset.shown = JSON.stringify(Object.fromEntries(this.moved));
+  }
+
+  // Figure for this width and theme, before any numbers are put in.
+  load() {
+    const figure = this.part("figure");
+    this.narrow = this.root.clientWidth < NARROW_PX;
+    const source = this.message.figure;
+    this.figure = themed(
+      { data: source.data, layout: this.narrow ? source.narrow : source.layout },
+      this.palette(),
+    );
+    this.figure.layout.width = this.root.clientWidth;
+    figure.style.minHeight = `${this.figure.layout.height}px`;
+    figure.setAttribute("aria-label", this.message.alt);
+    this.cells = [];
+  }
+
+  palette() {
+    const style = getComputedStyle(this.root);
+    const read = (name) => style.getPropertyValue(name).trim();
+    const probe = element("canvas", { width: 1, height: 1 }).getContext("2d");
+    probe.fillStyle = read("--st-background-color") || "#fff";
+    probe.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data;
+    const colours = this.message.palette[red + green + blue < 384 ? "dark" : "light"];
+    return {
+      ...colours,
+      text: read("--st-text-color"),
+      background: read("--st-background-color"),
+      border: read("--st-border-color"),
+      font: read("--st-font"),
+    };
+  }
+
+  apply(change, row) {
+    const values = change.rows[row];
+    if (change.kind === "cells") {
+      this.cells = values;
+    } else if (change.kind === "layout") {
+      const [axis, name] = change.path;
+      this.figure.layout[axis][name] = Array.from(values);
+    } else {
+      const trace = this.figure.data[change.trace];
+      if (change.unit === null) {
+        trace[change.attribute] = values;
+      } else {
+        trace[change.attribute] = Array.from(values, (whole) => whole * change.unit + change.offset);
+        trace.customdata = values;
+      }
+    }
+  }
+
+  onResize() {
+    if (!this.figure || this.root.clientWidth === this.figure.layout.width) return;
+    this.reload = true;
+    this.requestPicture();
+  }
+
+  // ---- words and numbers ----------------------------------------------------------------
+
+  showWords() {
+    const { table, downloads } = this.message;
+    const colours = this.palette();
+    const head = element("tr");
+    head.append(...table.columns.map((text) => element("th", { scope: "col", textContent: text })));
+    const rows = table.rows.map(({ label, colour, cells }) => {
+      const row = element("tr");
+      const name = element("th", { scope: "row", textContent: label });
+      name.style.color = colours[colour] ?? "";
+      row.append(name, ...cells.map((cell) => this.makeCell(cell)));
+      return row;
+    });
+    const header = element("thead");
+    const body = element("tbody");
+    header.append(head);
+    body.append(...rows);
+    this.part("table").replaceChildren(...(rows.length ? [header, body] : []));
+    this.part("downloads").replaceChildren(
+      ...downloads.map(({ format, label }) => {
+        const button = element("button", { type: "button", textContent: label });
+        button.addEventListener("click", () => this.download(format));
+        return button;
+      }),
+    );
+  }
+
+  makeCell(cell) {
+    const box = element("td");
+    if (cell !== null) box.dataset.cell = cell;
+    return box;
+  }
+
+  showNumbers() {
+    const texts = Array.from(this.cells, (value, i) => shown(value, this.message.formats[i]));
+    for (const box of this.root.querySelectorAll("[data-cell]")) {
+      box.textContent = texts[box.dataset.cell];
+    }
+    this.part("caption").textContent = this.message.caption.replace(/\{(\d+)\}/g, (_, i) => texts[i]);
+  }
+
+  download(format) {
+    const { width, height } = this.figure.layout;
+    const filename = this.message.filename;
+    window.Plotly.downloadImage(this.part("figure"), { format, filename, width, height, scale: 2 });
+  }
+}
+
+// ---- helpers ------------------------------------------------------------------------------
+
+function element(name, properties = {}) {
+  return Object.assign(document.createElement(name), properties);
+}
+
+// Four significant digits, for the eye.
+function shown(value, format) {
+  if (Number.isNaN(value)) return "–";
+  if (format === "percent") return `${value.toFixed(1)} %`;
+  if (value === 0 || Math.abs(value) >= 1e-3) return value.toPrecision(4).replace("-", "−");
+  const [digits, exponent] = value.toExponential(2).split("e");
+  const raised = [...exponent.replace("+", "")].map((c) => SUPERSCRIPTS[c]).join("");
+  return `${digits.replace("-", "−")}×10${raised}`;
+}
+
+const SUPERSCRIPTS = Object.fromEntries([..."-0123456789"].map((c, i) => [c, [..."⁻⁰¹²³⁴⁵⁶⁷⁸⁹"][i]]));
+
+// "@name" stands for a colour of the palette.
+function themed(node, palette) {
+  if (typeof node === "string" && node.startsWith("@")) return palette[node.slice(1)];
+  if (Array.isArray(node)) return node.map((item) => themed(item, palette));
+  if (node && typeof node === "object") {
+    return Object.fromEntries(Object.entries(node).map(([k, v]) => [k, themed(v, palette)]));
+  }
+  return node;
+}
+
+const ARRAYS = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, f4: Float32Array, f8: Float64Array };
+
+// [4 bytes: header length][header, JSON padded to 8 bytes][arrays, each padded to 8 bytes]
+function decode(bytes) {
+  const buffer = bytes.slice().buffer;
+  const length = new DataView(buffer).getUint32(0, true);
+  const message = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const unpack = (change) => {
+    const { dtype, start, shape } = change.array;
+    const all = new ARRAYS[dtype](buffer, 4 + length + start, shape[0] * shape[1]);
+    change.rows = Array.from({ length: shape[0] }, (_, i) => all.subarray(i * shape[1], (i + 1) * shape[1]));
+  };
+  message.base.forEach(unpack);
+  for (const knob of message.knobs) knob.changes.forEach(unpack);
+  return message;
+}
+
+// Plotly comes from this app's own server, once for all charts.
+function plotly(url) {
+  window.bnPlotly ??= new Promise((resolve, reject) => {
+    const script = element("script", { src: url, onload: resolve, onerror: reject });
+    document.head.append(script);
+  });
+  return window.bnPlotly;
+}

@@ -1,0 +1,99 @@
+"""The widgets for the learner's own numbers: a box to paste into, a file to upload.
+
+The box is the truth as long as the numbers fit into it. A larger file is kept aside, on the
+server, until the box is edited or the file removed. A text that cannot be read is explained
+beside the box and stays there; the picture keeps the last batch that could be read.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bn_ui import own_numbers, url
+from bn_ui.own_numbers import OwnBatch, OwnNumbersError
+from bn_ui.text import t
+from bn_ui.url import Field
+
+
+def own_batch(field: Field) -> OwnBatch:
+    """Draw the widgets; return the batch to show."""
+    st.text_area(
+        t("own.box"),
+        key=field.key,
+        height=150,
+        max_chars=own_numbers.BOX_CHARACTERS,
+        help=_limits(),
+        on_change=_forget_file,
+        args=(field.key,),
+    )
+    upload = f"{field.key}_upload"
+    st.file_uploader(
+        t("own.upload"), ["csv", "txt", "tsv"], key=upload, on_change=_take_file, args=(field.key,)
+    )
+    return _read(field)
+
+
+def link_warning(field: Field) -> str:
+    """What to say beside a link that cannot carry the numbers."""
+    omitted = _aside(field.key) in st.session_state or (
+        url.value(field) != field.default and field.write(url.value(field)) == own_numbers.OMITTED
+    )
+    return t("own.not_in_link") if omitted else ""
+
+
+def _limits() -> str:
+    return t(
+        "own.limits",
+        rows=own_numbers.MAX_ROWS,
+        columns=own_numbers.MAX_COLUMNS,
+        kilobytes=own_numbers.MAX_BYTES // 1000,
+    )
+
+
+def _read(field: Field) -> OwnBatch:
+    """Parse what there is; on an error say so and fall back on the last batch that was good."""
+    good = f"{field.key}_good"
+    file_error = st.session_state.get(f"{field.key}_file_error")
+    if file_error:
+        st.error(file_error, icon=":material/error:")
+    try:
+        batch = own_numbers.parse(st.session_state.get(_aside(field.key), url.value(field)))
+    except OwnNumbersError as error:
+        st.error(_explain(error), icon=":material/error:")
+        batch = st.session_state.get(good) or own_numbers.parse(field.default)
+        st.caption(t("own.still_shown", m=batch.x.shape[0], d=batch.x.shape[1]))
+    else:
+        st.caption(t("own.shown", m=batch.x.shape[0], d=batch.x.shape[1]))
+    st.session_state[good] = batch
+    return batch
+
+
+def _explain(error: OwnNumbersError) -> str:
+    return t(f"own.error_{error.reason}", **error.values)
+
+
+def _aside(key: str) -> str:
+    return f"{key}_file"
+
+
+def _forget_file(key: str) -> None:
+    st.session_state.pop(_aside(key), None)
+    st.session_state.pop(f"{key}_file_error", None)
+
+
+def _take_file(key: str) -> None:
+    """An uploaded file replaces the numbers only if it can be read."""
+    _forget_file(key)
+    file = st.session_state[f"{key}_upload"]
+    if file is None:
+        return
+    try:
+        text = own_numbers.decode(file.getvalue())
+        own_numbers.parse(text)
+    except OwnNumbersError as error:
+        st.session_state[f"{key}_file_error"] = f"{file.name}: {_explain(error)}"
+        return
+    if len(text) <= own_numbers.BOX_CHARACTERS:
+        st.session_state[key] = text
+    else:
+        st.session_state[_aside(key)] = text

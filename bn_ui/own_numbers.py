@@ -1,0 +1,122 @@
+"""The learner's own batch: from pasted or uploaded text to an array, or to a reason why not.
+
+Rows are samples, columns are features. Commas, semicolons, tabs and blanks separate; one header
+line of names is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_ROWS = 2000
+MAX_COLUMNS = 64
+MAX_BYTES = 1_000_000
+BOX_CHARACTERS = 20_000  # the browser sends the box along with every change of anything
+MAX_MAGNITUDE = 1e12  # squares and cubes of it are still far from overflow
+LINK_CHARACTERS = 1500  # a link that every browser, messenger and QR code takes
+
+
+class OwnNumbersError(ValueError):
+    """Why a text is not a batch: ``reason`` names a label, ``values`` fill its placeholders."""
+
+    def __init__(self, reason: str, **values: object) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.values = values
+
+
+@dataclass(frozen=True)
+class OwnBatch:
+    """``x`` (m, d) float64, and the names of the columns ("" where there was no header)."""
+
+    x: np.ndarray
+    names: tuple[str, ...]
+
+
+def decode(data: bytes) -> str:
+    """Text of an uploaded file; spreadsheets save UTF-8, or UTF-16 with a mark at the start."""
+    if len(data) > MAX_BYTES:
+        raise OwnNumbersError("too_many_bytes", kilobytes=MAX_BYTES // 1000)
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise OwnNumbersError("encoding") from error
+
+
+def parse(text: str) -> OwnBatch:
+    """The batch that ``text`` spells, or an OwnNumbersError that says where it goes wrong."""
+    if len(text) > MAX_BYTES:
+        raise OwnNumbersError("too_many_bytes", kilobytes=MAX_BYTES // 1000)
+    lines = [(i, _cells(line)) for i, line in enumerate(text.splitlines(), 1) if line.strip(" ,;\t")]
+    names: list[str] = []
+    if lines and not any(_is_number(cell) for cell in lines[0][1]):
+        names = lines[0][1]
+        lines = lines[1:]
+    if not lines:
+        raise OwnNumbersError("empty")
+    if len(lines) == 1:
+        raise OwnNumbersError("one_row")
+    if len(lines) > MAX_ROWS:
+        raise OwnNumbersError("too_many_rows", rows=len(lines), most=MAX_ROWS)
+    width = len(lines[0][1])
+    if width > MAX_COLUMNS:
+        raise OwnNumbersError("too_many_columns", columns=width, most=MAX_COLUMNS)
+    rows = [_row(line, cells, width) for line, cells in lines]
+    return OwnBatch(np.array(rows), tuple(names) if len(names) == width else ("",) * width)
+
+
+def _cells(line: str) -> list[str]:
+    """Cells of a line: at commas, semicolons or tabs if it has any, else at blanks."""
+    line = line.strip()
+    if re.search(r"[,;\t，；]", line):
+        return [cell.strip().strip('"') for cell in re.split(r"[,;\t，；]", line)]
+    return line.split()
+
+
+def _row(line: int, cells: list[str], width: int) -> list[float]:
+    if len(cells) != width:
+        raise OwnNumbersError("ragged", line=line, cells=len(cells), width=width)
+    return [_value(line, column, cell) for column, cell in enumerate(cells, 1)]
+
+
+def _value(line: int, column: int, cell: str) -> float:
+    if not _is_number(cell):
+        raise OwnNumbersError("text", line=line, column=column, cell=cell[:20])
+    value = float(cell)
+    if not np.isfinite(value):
+        raise OwnNumbersError("not_finite", line=line, column=column, cell=cell[:20])
+    if abs(value) > MAX_MAGNITUDE:
+        raise OwnNumbersError("too_big", line=line, column=column, cell=cell[:20])
+    return value
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell  # Python reads 1_000 as a number; a spreadsheet does not
+
+
+OMITTED = "-"  # what a link says in place of numbers that are too many for it
+
+
+def to_link(text: str) -> str:
+    """The batch as short text for the link; ``OMITTED`` if there is none or it is too large."""
+    try:
+        batch = parse(text)
+    except OwnNumbersError:
+        return OMITTED
+    link = "_".join("~".join(f"{v:.12g}" for v in row) for row in batch.x)
+    return link if len(link) <= LINK_CHARACTERS else OMITTED
+
+
+def from_link(link: str) -> str:
+    """The text a link's numbers stand for, as the box shows it; "" if they were omitted."""
+    if len(link) > LINK_CHARACTERS:
+        raise ValueError("longer than any link this app writes")
+    return "" if link == OMITTED else link.replace("_", "\n").replace("~", ", ")

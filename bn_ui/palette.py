@@ -1,0 +1,29 @@
+"""One colour for each quantity, everywhere it is drawn: curve, table, formula, graph node.
+
+Both themes reach a contrast of 4.5:1 against their background for text, and the hues are those
+that the common kinds of colour blindness keep apart (blue, orange, green-blue, purple). The same
+values stand in ``.streamlit/config.toml`` as blue, orange, green and violet, so that Markdown's
+``:blue[x]`` is the blue of x; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+COLOURS = {
+    "light": {"x": "#0b66a8", "x_hat": "#a05200", "y": "#00704f", "activation": "#93377f"},
+    "dark": {"x": "#6cb4ee", "x_hat": "#f0a345", "y": "#3cc9a0", "activation": "#e495d2"},
+}
+MARKDOWN_NAMES = {"x": "blue", "x_hat": "orange", "y": "green", "activation": "violet"}
+BACKGROUNDS = {"light": "#ffffff", "dark": "#0e1117"}
+
+
+def chart_palette() -> dict[str, dict[str, str]]:
+    """Colours the live chart picks from by theme; "@x" in a figure is the colour of x."""
+    return {theme: _with_fills(theme, colours) for theme, colours in COLOURS.items()}
+
+
+def _with_fills(theme: str, colours: dict[str, str]) -> dict[str, str]:
+    alpha = {"light": "33", "dark": "40"}[theme]
+    fills = {f"{name}_fill": colour + alpha for name, colour in colours.items()}
+    grey = {"light": "#5f667014", "dark": "#c5cad322"}[theme]
+    grid = {"light": "#e3e6ea", "dark": "#2b303b"}[theme]
+    return colours | fills | {"saturated": grey, "grid": grid}

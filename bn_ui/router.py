@@ -1,0 +1,53 @@
+"""The script Streamlit runs: language, navigation, then the chapter that the address names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from bn_ui import url
+from bn_ui.chapters import CHAPTERS, HOME, Chapter
+from bn_ui.controls import pick
+from bn_ui.text import LANGUAGES, t
+
+
+FAVICON = Path(__file__).parent / "favicon.svg"
+
+
+def page(chapter: Chapter, **options: object) -> st.Page:
+    return st.Page(
+        f"../pages/{chapter.name}.py",
+        title=t(f"chapters.{chapter.name}"),
+        icon=chapter.icon,
+        help=t(f"chapters.{chapter.name}_help"),
+        **options,
+    )
+
+
+def menu() -> dict[str, list[st.Page]]:
+    """Chapters by section. "/" shows one of them, which also has its own address like the rest."""
+    home = next(chapter for chapter in CHAPTERS if chapter.name == HOME)
+    sections: dict[str, list[st.Page]] = {}
+    for chapter in CHAPTERS:
+        pages = sections.setdefault(t(f"sections.{chapter.section}"), [])
+        pages.append(page(chapter, url_path=chapter.name))
+    sections[t(f"sections.{home.section}")].append(
+        page(home, url_path="start", default=True, visibility="hidden")
+    )
+    return sections
+
+
+language = url.language_field()
+url.load([language])
+st.set_page_config(
+    page_title=t("frame.site"),
+    page_icon=str(FAVICON),  # an icon by name would be fetched from another host
+    layout="wide",
+    initial_sidebar_state="collapsed",
+)
+current = st.navigation(menu(), position="top")
+with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    st.title(current.title, anchor=False, width="content")
+    pick(language, t("frame.language"), LANGUAGES, label_visibility="collapsed")
+current.run()

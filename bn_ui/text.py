@@ -1,0 +1,79 @@
+"""Every word a person reads, by language. The only reader of ``content/``.
+
+``content/<language>/labels.toml`` holds labels and messages; ``content/<language>/<chapter>.md``
+holds a chapter's prose in sections that start with ``# section_name``.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+
+CONTENT = Path(__file__).resolve().parent.parent / "content"
+LANGUAGES = {"zh": "中文", "en": "English"}
+DEFAULT_LANGUAGE = "en"
+
+
+def browser_language() -> str:
+    """zh for any Chinese browser, English otherwise."""
+    locale = st.context.locale or ""
+    return "zh" if locale.lower().startswith("zh") else DEFAULT_LANGUAGE
+
+
+def language() -> str:
+    """The language this run speaks."""
+    chosen = st.session_state.get("lang")
+    return chosen if chosen in LANGUAGES else browser_language()
+
+
+def t(key: str, **values: object) -> str:
+    """The label ``key`` ("chapter.name") in this run's language, its {placeholders} filled in."""
+    return labels(language())[key].format(**values)
+
+
+def prose(chapter: str, section: str, **values: object) -> str:
+    """A section of a chapter's Markdown in this run's language."""
+    return _fill(sections(language(), chapter)[section], values)
+
+
+def _fill(markdown: str, values: Mapping[str, object]) -> str:
+    """Fill {{name}}: single braces belong to LaTeX."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: str(values[match[1]]), markdown)
+
+
+@cache
+def labels(lang: str) -> dict[str, str]:
+    """All labels of a language, keyed "table.name"."""
+    tables = tomllib.loads((CONTENT / lang / "labels.toml").read_text("utf-8"))
+    return {f"{table}.{key}": text for table, row in tables.items() for key, text in row.items()}
+
+
+@cache
+def sections(lang: str, chapter: str) -> dict[str, str]:
+    """Sections of ``<chapter>.md``, keyed by the name after "# "."""
+    parts = re.split(r"^# (\w+)\n", (CONTENT / lang / f"{chapter}.md").read_text("utf-8"), flags=re.M)
+    return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def group(table: str) -> dict[str, str]:
+    """All labels of one table, for a figure that takes many."""
+    prefix = f"{table}."
+    found = labels(language()).items()
+    return {key.removeprefix(prefix): text for key, text in found if key.startswith(prefix)}
+
+
+def number_text(value: float, digits: int = 4) -> str:
+    """A number for the eye: significant digits, a true minus sign, 1×10⁻⁵ for 1e-05."""
+    mantissa, _, exponent = f"{value:.{digits}g}".replace("-", "−").partition("e")
+    if not exponent:
+        return mantissa
+    raised = f"{int(exponent.replace('−', '-'))}".translate(_SUPERSCRIPTS)
+    return f"10{raised}" if mantissa == "1" else f"{mantissa}×10{raised}"
+
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -1,0 +1,161 @@
+"""What is on the screen and what is in the link are the same list of fields.
+
+Each chapter declares its ``Field``s once: widgets, live-chart knobs and the learner's own numbers
+alike. This module is the only one that reads or writes the URL.
+
+Streamlit's own ``bind="query-params"`` is not used: for a choice it writes the *label* that is on
+the screen into the link, so that a link made in Chinese means nothing in English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from bn_ui.text import LANGUAGES, browser_language
+
+_KEPT = "url_kept"  # last value of every field: Streamlit forgets widgets that are not drawn
+_LOADED = "url_loaded"  # fields whose values have been taken from the link in this session
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value that the link keeps.
+
+    key : name in the link and in the session state (where a widget of that key finds it)
+    default : what a link without it means
+    clean : any value, of whatever type and from wherever → a valid one; ValueError if hopeless
+    read, write : between the value and its text in the link; ``write`` may return "" for a value
+        that is too large to travel
+    """
+
+    key: str
+    default: Any
+    clean: Callable[[Any], Any]
+    read: Callable[[str], Any] = str
+    write: Callable[[Any], str] = str
+
+    def valid(self, raw: Any) -> Any:
+        """``raw`` made valid, or the default if there is nothing to be made of it."""
+        try:
+            return self.clean(raw)
+        except (ValueError, TypeError, OverflowError):
+            return self.default
+
+    def from_link(self, text: str | None) -> Any:
+        if text is None:
+            return self.default
+        try:
+            return self.clean(self.read(text))
+        except (ValueError, TypeError, OverflowError):
+            return self.default
+
+
+def number(key: str, default: float, low: float, high: float) -> Field:
+    """A real number in [low, high]; what lies outside is moved to the nearer end."""
+
+    def clean(raw: Any) -> float:
+        value = float(raw)
+        if value != value:
+            raise ValueError("not a number")
+        return min(max(value, low), high)
+
+    return Field(key, default, clean, write=lambda value: f"{value:.12g}")
+
+
+def integer(key: str, default: int, low: int, high: int) -> Field:
+    """A whole number in [low, high]; what lies outside is moved to the nearer end."""
+
+    def clean(raw: Any) -> int:
+        return int(min(max(float(raw), low), high))
+
+    return Field(key, default, clean)
+
+
+def choice(key: str, default: str, options: Sequence[str]) -> Field:
+    """One of ``options``, by its name in the code: the same in every language."""
+
+    def clean(raw: Any) -> str:
+        if raw not in options:
+            raise ValueError(f"{key} must be one of {options}, got {raw!r}")
+        return str(raw)
+
+    return Field(key, default, clean)
+
+
+def text(
+    key: str,
+    default: str,
+    most: int,
+    *,
+    read: Callable[[str], str] = str,
+    write: Callable[[str], str] = str,
+) -> Field:
+    """Free text of at most ``most`` characters."""
+
+    def clean(raw: Any) -> str:
+        return str(raw)[:most]
+
+    return Field(key, default, clean, read, write)
+
+
+def language_field() -> Field:
+    return choice("lang", browser_language(), tuple(LANGUAGES))
+
+
+def load(fields: Sequence[Field]) -> None:
+    """Make every field's value stand in the session state, before any widget is drawn.
+
+    On the first run of a session and on the browser's Back and Forward the link decides; on any
+    other run the session does, and a field that was not drawn last time is brought back.
+    """
+    context = get_script_run_ctx()
+    back_or_forward = context is not None and context.is_history_navigation
+    loaded = st.session_state.setdefault(_LOADED, set())
+    kept = st.session_state.setdefault(_KEPT, {})
+    for field in fields:
+        if back_or_forward or field.key not in loaded:
+            value = field.from_link(st.query_params.get(field.key))
+            loaded.add(field.key)
+        else:
+            value = field.valid(st.session_state.get(field.key, kept.get(field.key, field.default)))
+        # Written only if it differs: a widget whose state was assigned is sent to the browser again.
+        if field.key not in st.session_state or st.session_state[field.key] != value:
+            st.session_state[field.key] = value
+        kept[field.key] = value
+
+
+def value(field: Field) -> Any:
+    """The field's value now, valid whatever the browser sent."""
+    return field.valid(st.session_state.get(field.key, field.default))
+
+
+def save(fields: Sequence[Field]) -> None:
+    """Write the link: the fields that differ from their defaults, and nothing else."""
+    kept = st.session_state.setdefault(_KEPT, {})
+    kept.update({field.key: value(field) for field in fields})
+    wanted = link_parameters(fields)
+    if st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def link_parameters(fields: Sequence[Field], *, always_language: bool = False) -> dict[str, str]:
+    """The link's parameters. The language is named if it is not what this browser would get."""
+    lang = language_field()
+    named = {lang.key: value(lang)} if always_language else _named([lang])
+    return named | _named(fields)
+
+
+def _named(fields: Sequence[Field]) -> dict[str, str]:
+    texts = {f.key: f.write(value(f)) for f in fields if value(f) != f.default}
+    return {key: text for key, text in texts.items() if text}
+
+
+def reset(fields: Sequence[Field]) -> None:
+    """Back to the defaults: a callback, so it runs before the widgets are drawn."""
+    for field in fields:
+        st.session_state[field.key] = field.default

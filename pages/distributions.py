@@ -1,0 +1,285 @@
+"""Distributions: one batch before and after BN and the activation, under the finger."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import streamlit as st
+
+from bn_core.activations import ACTIVATIONS
+from bn_core.datasets import SYNTHETIC_KINDS
+from bn_core.sweeps import Floats, Passage, follow, own_axis, passage
+from bn_ui import controls, own_numbers, share, url
+from bn_ui.batches import Hidden, hidden_batch, hidden_stack, synthetic
+from bn_ui.export import batch_rows, csv_button, csv_bytes
+from bn_ui.figures import distributions as figures
+from bn_ui.live_chart import Picture, live_chart, message
+from bn_ui.live_chart.message import Change, Knob
+from bn_ui.own_batch import link_warning, own_batch
+from bn_ui.text import group, number_text, prose, t
+
+CHAPTER = "distributions"
+CHART = "dist_chart"
+EXAMPLE = "1.2, 40\n0.4, 55\n2.9, 38\n-0.6, 61\n1.7, 47\n0.9, 90"
+SYNTHETIC_FEATURES = 12
+MOST_SMALL_PICTURES = 12
+
+GAMMA = url.number("dist_gamma", 1.0, *figures.GAMMA_RANGE)
+BETA = url.number("dist_beta", 0.0, *figures.BETA_RANGE)
+EPS = url.number("dist_eps", 1e-5, *figures.EPS_RANGE)
+SCALE = url.number("dist_scale", 8.0, *figures.SCALE_RANGE)
+SOURCE = url.choice("dist_source", "digits", ("digits", "fashion", "synthetic", "own"))
+SHAPE = url.choice("dist_shape", "two_humps", SYNTHETIC_KINDS)
+LAYER = url.integer("dist_layer", 5, 1, 10)
+WIDTH = url.choice("dist_width", "32", ("8", "16", "32", "64"))
+ACTIVATION = url.choice("dist_activation", "sigmoid", tuple(ACTIVATIONS))
+SIZE = url.integer("dist_m", 256, 1, 1024)
+SEED = url.integer("dist_seed", 0, 0, 9999)
+VIEW = url.choice("dist_view", "feature", ("feature", "pooled", "each"))
+FEATURE = url.integer("dist_feature", 1, 1, 64)
+OWN = url.text(
+    "dist_own",
+    EXAMPLE,
+    own_numbers.BOX_CHARACTERS,
+    read=own_numbers.from_link,
+    write=own_numbers.to_link,
+)
+WIDTHS = {width: width for width in ("8", "16", "32", "64")}
+KNOBS = (GAMMA, BETA, EPS, SCALE)
+BATCH = (SOURCE, SHAPE, LAYER, WIDTH, ACTIVATION, SIZE, SEED, VIEW, FEATURE, OWN)
+FIELDS = (*KNOBS, *BATCH)
+
+
+class Batch(NamedTuple):
+    """A batch (m, d), the network that made it if one did, and what to call it."""
+
+    x: Floats
+    hidden: Hidden | None
+    title: str
+    names: tuple[str, ...]
+
+
+@st.fragment
+def lab() -> None:
+    url.load(FIELDS)
+    picture_column, control_column = st.columns([3, 1], gap="large")
+    with control_column:
+        knob_boxes()
+        batch = choose_batch()
+        choose_view(batch)
+    with picture_column:
+        st.markdown(f"**{title(batch)}**")
+        if url.value(VIEW) == "each":
+            show_each(batch)
+        else:
+            show_one(batch)
+        download(batch)
+    with control_column:
+        share.footer(CHAPTER, FIELDS, link_warning(OWN) if url.value(SOURCE) == "own" else "")
+    url.save(FIELDS)
+
+
+# ---- controls --------------------------------------------------------------------------------
+
+
+def knob_boxes() -> None:
+    """The exact values behind the knobs."""
+    with st.container(horizontal=True):
+        controls.number(GAMMA, "γ", *figures.GAMMA_RANGE, step=0.1, format="%g", width=110)
+        controls.number(BETA, "β", *figures.BETA_RANGE, step=0.1, format="%g", width=110)
+        controls.number(EPS, "ε", *figures.EPS_RANGE, step=1e-5, format="%.3g", width=110)
+        if url.value(SOURCE) in ("digits", "fashion"):
+            label = t("distributions.scale_short")
+            controls.number(SCALE, label, *figures.SCALE_RANGE, step=1.0, format="%g", width=110)
+
+
+def choose_batch() -> Batch:
+    source = controls.select(SOURCE, t("distributions.source"), group("sources"))
+    if source == "own":
+        own = own_batch(OWN)
+        choose_activation()
+        names = tuple(name or str(k) for k, name in enumerate(own.names, 1))
+        return Batch(own.x, None, t("distributions.title_own"), names)
+    if source == "synthetic":
+        kind = controls.select(SHAPE, t("distributions.shape"), group("shapes"))
+        choose_activation()
+        m, seed = choose_size()
+        names = tuple(str(k) for k in range(1, SYNTHETIC_FEATURES + 1))
+        words = t("distributions.title_synthetic", kind=t(f"shapes.{kind}"))
+        return Batch(synthetic(kind, m, SYNTHETIC_FEATURES, seed), None, words, names)
+    return choose_network(source)
+
+
+def choose_network(source: str) -> Batch:
+    layer = controls.number(LAYER, t("distributions.layer"), 1, 10)
+    choose_activation()
+    width = int(controls.pick(WIDTH, t("distributions.width"), WIDTHS))
+    m, seed = choose_size()
+    hidden = Hidden(source, m, layer, width, url.value(ACTIVATION), seed)
+    words = t("distributions.title_network", layer=layer, source=t(f"sources.{source}"))
+    names = tuple(str(k) for k in range(1, width + 1))
+    return Batch(hidden_batch(hidden, url.value(SCALE)), hidden, words, names)
+
+
+def choose_activation() -> None:
+    controls.pick(ACTIVATION, t("distributions.activation"), group("activations"))
+
+
+def choose_size() -> tuple[int, int]:
+    with st.container(horizontal=True):
+        m = controls.number(SIZE, t("distributions.size"), 1, 1024, width=110)
+        seed = controls.number(SEED, t("distributions.seed"), 0, 9999, width=110)
+    return m, seed
+
+
+def choose_view(batch: Batch) -> None:
+    view = controls.pick(VIEW, t("distributions.view"), group("views"))
+    d = batch.x.shape[1]
+    if view == "feature":
+        controls.number(FEATURE, t("distributions.feature", d=d), 1, d)
+    elif view == "each" and d > MOST_SMALL_PICTURES:
+        controls.number(FEATURE, t("distributions.first_feature", d=d), 1, d)
+
+
+def shown_columns(batch: Batch) -> slice:
+    """The features on the screen."""
+    d = batch.x.shape[1]
+    first = min(url.value(FEATURE), d) - 1
+    match url.value(VIEW):
+        case "feature":
+            return slice(first, first + 1)
+        case "pooled":
+            return slice(0, d)
+        case _:
+            first = min(first, max(d - MOST_SMALL_PICTURES, 0))
+            return slice(first, min(first + MOST_SMALL_PICTURES, d))
+
+
+def title(batch: Batch) -> str:
+    """What exactly is drawn: source, which features, how many values."""
+    m, d = batch.x.shape
+    columns = shown_columns(batch)
+    which = t(
+        f"distributions.which_{url.value(VIEW)}",
+        first=batch.names[columns.start],
+        last=batch.names[columns.stop - 1],
+        d=d,
+    )
+    return t("distributions.title", what=batch.title, which=which, m=m)
+
+
+# ---- pictures --------------------------------------------------------------------------------
+
+
+def settings() -> dict[str, object]:
+    """γ, β, ε and the activation as the core takes them."""
+    return {
+        "gamma": url.value(GAMMA),
+        "beta": url.value(BETA),
+        "eps": url.value(EPS),
+        "activation": ACTIVATIONS[url.value(ACTIVATION)],
+    }
+
+
+def show_one(batch: Batch) -> None:
+    """One feature, or all of them pooled."""
+    columns = shown_columns(batch)
+    here = settings()
+    x = batch.x[:, columns]
+    now = passage(x, **here)
+    grid = figures.positions(url.value(VIEW))
+    all_stages = ("x", "x_hat", "y")
+    knobs = [
+        knob(GAMMA, grid.gamma, figures.changes(passage(x, **here | {"gamma": grid.gamma}), ())),
+        knob(BETA, grid.beta, figures.changes(passage(x, **here | {"beta": grid.beta}), ())),
+        knob(EPS, grid.eps, figures.changes(passage(x, **here | {"eps": grid.eps}), ("x_hat",))),
+    ]
+    if batch.hidden:
+        stack = hidden_stack(batch.hidden, grid.scale, columns)
+        knobs.append(knob(SCALE, grid.scale, figures.changes(passage(stack, **here), all_stages)))
+    words = group("distribution_figure")
+    picture = Picture(
+        figure=figures.figure(words, here["activation"], now.size),
+        base=figures.changes(now, all_stages),
+        alt=t("distributions.alt", title=title(batch)),
+        filename=f"batch-normalization-{CHAPTER}",
+        caption=t("distributions.caption", before=figures.SATURATED_BEFORE, after=figures.SATURATED_AFTER),
+        formats=figures.FORMATS,
+        table=figures.table(words),
+    )
+    draw(picture, knobs)
+
+
+def show_each(batch: Batch) -> None:
+    """Small pictures, one row for each feature."""
+    columns = shown_columns(batch)
+    here = settings()
+    grid = figures.positions("each")
+    x = batch.x[:, columns]
+    knobs = [
+        knob(field, values, figures.each_changes(each_passage(x, **here | {name: values}), ()))
+        for field, name, values in (
+            (GAMMA, "gamma", grid.gamma),
+            (BETA, "beta", grid.beta),
+            (EPS, "eps", grid.eps),
+        )
+    ]
+    if batch.hidden:
+        stack = hidden_stack(batch.hidden, grid.scale, columns)
+        knobs.append(
+            knob(SCALE, grid.scale, figures.each_changes(each_passage(stack, **here), ("x",)))
+        )
+    names = [t("distributions.feature_name", name=name) for name in batch.names[columns]]
+    picture = Picture(
+        figure=figures.each_figure(group("distribution_figure"), names),
+        base=figures.each_changes(each_passage(x, **here), ("x",)),
+        alt=t("distributions.alt_each", title=title(batch)),
+        filename=f"batch-normalization-{CHAPTER}-features",
+    )
+    draw(picture, knobs)
+
+
+def each_passage(x: Floats, **here: object) -> list[Passage]:
+    """One passage a feature, all with the same axis for x."""
+    stack = x if x.ndim == 3 else x[None]
+    edges = own_axis(stack, figures.EACH_BINS)
+    return [
+        passage(stack[:, :, [k]], **here, bins=figures.EACH_BINS, x_edges=edges)
+        for k in range(stack.shape[2])
+    ]
+
+
+def knob(field: url.Field, values: Floats, changes: Sequence[Change]) -> Knob:
+    name = t(f"knobs.{field.key}")
+    return Knob(
+        key=field.key,
+        label=name,
+        reset=t("knobs.reset", name=name, value=number_text(field.default)),
+        values=values,
+        texts=[number_text(value) for value in values],
+        value=url.value(field),
+        text=number_text(url.value(field)),
+        default=field.default,
+        changes=changes,
+    )
+
+
+def draw(picture: Picture, knobs: Sequence[Knob]) -> None:
+    data = message(picture, knobs, controls.token(CHART))
+    live_chart(data, key=CHART, on_commit=controls.take_knobs(KNOBS, CHART))
+
+
+def download(batch: Batch) -> None:
+    """The numbers behind the picture, in full precision."""
+    columns = shown_columns(batch)
+    x, here, names = batch.x[:, columns], settings(), batch.names[columns]
+    header = list(group("csv").values())
+
+    def make() -> bytes:
+        return csv_bytes(header, batch_rows(names, x, *follow(x, **here)))
+
+    csv_button(t("frame.download_csv"), f"batch-normalization-{CHAPTER}", make, "dist_csv")
+
+
+st.markdown(prose(CHAPTER, "intro"))
+lab()
+st.markdown(prose(CHAPTER, "reading"))
