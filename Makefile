@@ -69,7 +69,7 @@ venv-dev: .venv/installed-dev
 $(BIN)/pip:
 	@for candidate in python3.14 python3.13 python3.12 python3.11 python3; do \
 	  command -v $$candidate >/dev/null 2>&1 || continue; \
-	  $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue; \
+	  $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 	  python=$$candidate; break; \
 	done; \
 	if [ -z "$$python" ]; then \

@@ -524,7 +524,8 @@ def _inverse_std(var: Array, eps: float) -> Array:
             f"eps must make var + eps positive; got eps {eps} and variance {var[feature]} "
             f"in feature {feature}"
         )
-    return 1 / std
+    inv_std: Array = 1 / std
+    return inv_std
 
 
 def _centred_by_running(

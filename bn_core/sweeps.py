@@ -16,8 +16,9 @@ from bn_core.activations import Activation
 from bn_core.batchnorm import forward_train
 from bn_core.summaries import Counts, Floats, Moments, count_below, moments, nice_bounds
 
-BINS = 80
+BINS = 40  # for x and f(y), which have axes of their own
 FIXED_AXIS = (-8.0, 8.0)  # x̂ and y live here whatever the knobs do, so that movement is visible
+FIXED_BINS = 64
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,6 @@ def passage(
     beta: Floats | float = 0.0,
     eps: Floats | float = 1e-5,
     activation: Activation,
-    bins: int = BINS,
     x_edges: Floats | None = None,
 ) -> Passage:
     """Follow a batch through x̂ = (x−μ)/√(σ²+ε), y = γx̂+β and f(y) at n settings at once.
@@ -65,7 +65,7 @@ def passage(
     x : (m, d), or (n, m, d) when the batch itself differs from setting to setting.
         The d features are standardised one by one and then pooled.
     gamma, beta, eps : a number, or (n,) values of the knob that is being swept
-    x_edges : (1 or n, bins+1) bin edges for x, by default those of ``own_axis``
+    x_edges : (1 or n, BINS+1) bin edges for x, by default those of ``own_axis``
     """
     stack = x if x.ndim == 3 else x[None]
     gamma, beta, eps = (np.atleast_1d(np.asarray(v, float)) for v in (gamma, beta, eps))
@@ -73,30 +73,30 @@ def passage(
     one, zero = np.ones(n), np.zeros(n)
     x_rows, x_hat_rows = _pooled(stack), _pooled(_standardised(stack, eps))
     if x_edges is None:
-        x_edges = own_axis(stack, bins)
-    y_edges = np.linspace(*FIXED_AXIS, bins + 1)
+        x_edges = own_axis(stack)
+    y_edges = np.linspace(*FIXED_AXIS, FIXED_BINS + 1)
     scale, shift = np.broadcast_to(gamma, n), np.broadcast_to(beta, n)
     x_hat_moments = moments(x_hat_rows)
     return Passage(
         x=_x_stage(x_rows, x_edges, activation),
         x_hat=_stage(x_hat_rows, y_edges, one, zero, x_hat_moments.affine(one, zero), activation),
         y=_stage(x_hat_rows, y_edges, scale, shift, x_hat_moments.affine(scale, shift), activation),
-        activation=_activation_stage(x_hat_rows, scale, shift, activation, bins),
+        activation=_activation_stage(x_hat_rows, scale, shift, activation),
         size=x_rows.shape[1],
     )
 
 
-def own_axis(stack: Floats, bins: int = BINS) -> Floats:
-    """Edges of ``bins`` bins over the round interval that holds each batch of the stack, (n, bins+1)."""
+def own_axis(stack: Floats) -> Floats:
+    """Bin edges over the round interval that holds each batch of the stack, (n, BINS+1)."""
     rows = stack.reshape(len(stack), -1)
     bounds = [nice_bounds(low, high) for low, high in zip(rows.min(1), rows.max(1), strict=True)]
-    return np.array([np.linspace(low, high, bins + 1) for low, high in bounds])
+    return np.array([np.linspace(low, high, BINS + 1) for low, high in bounds])
 
 
-def output_edges(f: Activation, bins: int = BINS) -> Floats:
-    """Edges of ``bins`` bins over f's range, or as far as the fixed axis where it has no end."""
+def output_edges(f: Activation) -> Floats:
+    """Bin edges over f's range, or as far as the fixed axis where it has no end."""
     low, high = f.output_range
-    return np.linspace(low, high if np.isfinite(high) else FIXED_AXIS[1], bins + 1)
+    return np.linspace(low, high if np.isfinite(high) else FIXED_AXIS[1], BINS + 1)
 
 
 def _standardised(stack: Floats, eps: Floats) -> Floats:
@@ -139,11 +139,9 @@ def _x_stage(rows: Floats, edges: Floats, f: Activation) -> Stage:
     return Stage(edges, counts, outside, moments(rows), saturated)
 
 
-def _activation_stage(
-    rows: Floats, scale: Floats, shift: Floats, f: Activation, bins: int
-) -> Stage:
+def _activation_stage(rows: Floats, scale: Floats, shift: Floats, f: Activation) -> Stage:
     """Histogram of f(y). f never decreases, so its bin edges are looked up among y's values."""
-    edges = output_edges(f, bins)
+    edges = output_edges(f)
     thresholds = f.inverse(edges)
     thresholds[0] = -np.inf  # f(y) never lies below its range,
     if np.isfinite(f.output_range[1]):

@@ -35,7 +35,7 @@ ACTIVATION = url.choice("dist_activation", "sigmoid", tuple(ACTIVATIONS))
 SIZE = url.integer("dist_m", 256, 1, 1024)
 SEED = url.integer("dist_seed", 0, 0, 9999)
 VIEW = url.choice("dist_view", "feature", ("feature", "pooled", "each"))
-FEATURE = url.integer("dist_feature", 1, 1, 64)
+FEATURE = url.integer("dist_feature", 7, 1, 64)  # with seed 0 this unit is wholly saturated
 OWN = url.text(
     "dist_own",
     EXAMPLE,
@@ -72,6 +72,8 @@ def lab() -> None:
             show_each(batch)
         else:
             show_one(batch)
+        if batch.hidden:
+            st.caption(weights(batch.hidden))
         download(batch)
     with control_column:
         share.footer(CHAPTER, FIELDS, link_warning(OWN) if url.value(SOURCE) == "own" else "")
@@ -84,12 +86,12 @@ def lab() -> None:
 def knob_boxes() -> None:
     """The exact values behind the knobs."""
     with st.container(horizontal=True):
-        controls.number(GAMMA, "γ", *figures.GAMMA_RANGE, step=0.1, format="%g", width=110)
-        controls.number(BETA, "β", *figures.BETA_RANGE, step=0.1, format="%g", width=110)
-        controls.number(EPS, "ε", *figures.EPS_RANGE, step=1e-5, format="%.3g", width=110)
+        controls.number(GAMMA, "γ", *figures.GAMMA_RANGE, step=0.1, format="%g", width=108)
+        controls.number(BETA, "β", *figures.BETA_RANGE, step=0.1, format="%g", width=108)
+        controls.number(EPS, "ε", *figures.EPS_RANGE, step=1e-5, format="%.3g", width=108)
         if url.value(SOURCE) in ("digits", "fashion"):
             label = t("distributions.scale_short")
-            controls.number(SCALE, label, *figures.SCALE_RANGE, step=1.0, format="%g", width=110)
+            controls.number(SCALE, label, *figures.SCALE_RANGE, step=1.0, format="%g", width=108)
 
 
 def choose_batch() -> Batch:
@@ -126,8 +128,8 @@ def choose_activation() -> None:
 
 def choose_size() -> tuple[int, int]:
     with st.container(horizontal=True):
-        m = controls.number(SIZE, t("distributions.size"), 1, 1024, width=110)
-        seed = controls.number(SEED, t("distributions.seed"), 0, 9999, width=110)
+        m = controls.number(SIZE, t("distributions.size"), 1, 1024, width=108)
+        seed = controls.number(SEED, t("distributions.seed"), 0, 9999, width=108)
     return m, seed
 
 
@@ -167,6 +169,14 @@ def title(batch: Batch) -> str:
     return t("distributions.title", what=batch.title, which=which, m=m)
 
 
+def weights(hidden: Hidden) -> str:
+    """What the network's weights are."""
+    activation = t(f"activations.{hidden.activation}")
+    scale = number_text(url.value(SCALE))
+    named = hidden._asdict() | {"activation": activation, "scale": scale}
+    return t("distributions.weights", **named)
+
+
 # ---- pictures --------------------------------------------------------------------------------
 
 
@@ -198,7 +208,7 @@ def show_one(batch: Batch) -> None:
         knobs.append(knob(SCALE, grid.scale, figures.changes(passage(stack, **here), all_stages)))
     words = group("distribution_figure")
     picture = Picture(
-        figure=figures.figure(words, here["activation"], now.size),
+        figure=figures.figure(words, here["activation"], now),
         base=figures.changes(now, all_stages),
         alt=t("distributions.alt", title=title(batch)),
         filename=f"batch-normalization-{CHAPTER}",
@@ -241,9 +251,9 @@ def show_each(batch: Batch) -> None:
 def each_passage(x: Floats, **here: object) -> list[Passage]:
     """One passage a feature, all with the same axis for x."""
     stack = x if x.ndim == 3 else x[None]
-    edges = own_axis(stack, figures.EACH_BINS)
+    edges = own_axis(stack)
     return [
-        passage(stack[:, :, [k]], **here, bins=figures.EACH_BINS, x_edges=edges)
+        passage(stack[:, :, [k]], **here, x_edges=edges)
         for k in range(stack.shape[2])
     ]
 

@@ -18,7 +18,7 @@ LABEL_LENGTH = 60
 MATHS_MODULES = {"numpy", "math", "cmath", "statistics", "scipy", "pandas"}
 MATHS_CALLS = {"mean", "var", "std", "sum", "sqrt", "exp", "log", "tanh", "dot", "histogram"}
 JS_MATHS_ALLOWED = {"abs", "min", "max", "round", "floor", "ceil"}  # places, not statistics
-BINARY_SUFFIXES = {".npz", ".png", ".jpg", ".svg", ".woff2", ".pdf", ".pyc", ".lock"}
+BINARY_SUFFIXES = {".npz", ".png", ".jpg", ".woff2", ".pdf", ".pyc", ".lock"}
 HIDDEN_BUT_OURS = {".ci", ".streamlit"}
 
 Rule = Callable[[str], Iterator[str]]

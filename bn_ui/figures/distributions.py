@@ -22,7 +22,7 @@ import numpy as np
 
 from bn_core.activations import Activation
 from bn_core.summaries import rung
-from bn_core.sweeps import BINS, FIXED_AXIS, Passage, Stage, output_edges
+from bn_core.sweeps import FIXED_AXIS, FIXED_BINS, Passage, Stage, output_edges
 from bn_ui.live_chart.message import Change, Table, cells, layout, trace
 
 Figure = dict[str, Any]
@@ -40,8 +40,9 @@ _WIDE_HEIGHT, _NARROW_HEIGHT = 440, 480
 # ---- one feature, or all pooled ------------------------------------------------------------
 
 
-def figure(words: Words, f: Activation, size: int) -> Figure:
-    """The empty picture; the numbers come from ``changes``."""
+def figure(words: Words, f: Activation, now: Passage) -> Figure:
+    """The picture without its numbers, which come from ``changes``."""
+    size = now.size
     data = [
         _histogram("x", "x", "y", words, size, fill=True),
         _histogram("y", "x2", "y2", words, size, fill=True),
@@ -49,10 +50,11 @@ def figure(words: Words, f: Activation, size: int) -> Figure:
         _curve(f, words),
         _sideways(f, words, size),
     ]
+    shapes = _saturated_bands(f, now.x.edges[0, [0, -1]])
     return {
         "data": data,
-        "layout": _layout(words, f, _WIDE, _WIDE_HEIGHT),
-        "narrow": _layout(words, f, _NARROW, _NARROW_HEIGHT),
+        "layout": _layout(words, f, _WIDE, _WIDE_HEIGHT) | {"shapes": shapes},
+        "narrow": _layout(words, f, _NARROW, _NARROW_HEIGHT) | {"shapes": shapes},
     }
 
 
@@ -128,7 +130,7 @@ def _histogram(name: str, xaxis: str, yaxis: str, words: Words, size: int, *, fi
         "type": "scatter",
         "mode": "lines",
         "name": words[name],
-        "x": np.linspace(*FIXED_AXIS, BINS + 1).round(10).tolist(),
+        "x": np.linspace(*FIXED_AXIS, FIXED_BINS + 1).round(10).tolist(),
         "line": line if fill else line | {"dash": "4px,2px"},
         "fill": "tozeroy" if fill else "none",
         "fillcolor": f"@{name}_fill",
@@ -171,11 +173,12 @@ _WIDE = {
     "curve": ((0.37, 0.80), (0.52, 0.92)),
     "output": ((0.84, 1), (0.52, 0.92)),
 }
+# On a phone the panels that answer to γ and β come first: the hand is right above them.
 _NARROW = {
-    "x": ((0, 1), (0.75, 0.955)),
-    "both": ((0, 0.70), (0, 0.235)),
-    "curve": ((0, 0.70), (0.30, 0.575)),
-    "output": ((0.78, 1), (0.30, 0.575)),
+    "curve": ((0, 0.70), (0.71, 0.95)),
+    "output": ((0.78, 1), (0.71, 0.95)),
+    "both": ((0, 0.70), (0.375, 0.635)),
+    "x": ((0, 1), (0, 0.19)),
 }
 
 
@@ -197,7 +200,6 @@ def _layout(words: Words, f: Activation, place: Mapping[str, Any], height: int) 
         "xaxis4": _axis(place["output"][0], words["axis_share"], nticks=2) | {"anchor": "y4"},
         "yaxis4": _axis(place["output"][1], "", range=output_range)
         | {"anchor": "x4", "showticklabels": False, "nticks": 4},
-        "shapes": _saturated_bands(f),
         "annotations": [
             _title("x", words["title_x"], "@x"),
             _title("x2", words["title_both"], "@text"),
@@ -268,10 +270,12 @@ def _note(place: Mapping[str, Any], text: str) -> Figure:
     }
 
 
-def _saturated_bands(f: Activation) -> list[Figure]:
-    low, high = f.saturation_bounds
-    left, right = FIXED_AXIS
-    bands = [(left, max(low, left)), (min(high, right), right)]
+def _saturated_bands(f: Activation, x_range: np.ndarray) -> list[Figure]:
+    """Grey where f is saturated: behind x, behind x̂ and y, behind the curve."""
+    # x's axis grows while the weight scale is dragged: bands reach far beyond what is on it now.
+    far = 50 * float(x_range[1] - x_range[0])
+    x_ends = (float(x_range[0]) - far, float(x_range[1]) + far)
+    ends = {"": x_ends, "2": FIXED_AXIS, "3": FIXED_AXIS}
     return [
         {
             "type": "rect",
@@ -285,15 +289,17 @@ def _saturated_bands(f: Activation) -> list[Figure]:
             "line": {"width": 0},
             "layer": "below",
         }
-        for panel in (2, 3)
-        for start, end in bands
+        for panel, (left, right) in ends.items()
+        for start, end in (
+            (left, max(f.saturation_bounds[0], left)),
+            (min(f.saturation_bounds[1], right), right),
+        )
         if end > start
     ]
 
 
 # ---- small multiples: one row for each feature ----------------------------------------------
 
-EACH_BINS = 40
 _LEVELS = 200  # heights travel as whole numbers 0…200 of a row's own maximum
 _ROW_HEIGHT = 0.88
 
@@ -343,7 +349,7 @@ def _ridge_heights(index: int, stage: Stage, offset: float) -> Change:
 
 
 def _ridge(stage: str, axis: str, name: str) -> Figure:
-    edges = np.linspace(*FIXED_AXIS, EACH_BINS + 1)[None]
+    edges = np.linspace(*FIXED_AXIS, FIXED_BINS + 1)[None]
     return {
         "type": "scatter",
         "mode": "lines",

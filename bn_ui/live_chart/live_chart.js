@@ -11,6 +11,13 @@ const ANSWER_WITHIN_MS = 3000; // then older data is accepted: the proposal was 
 const KEY_PAUSE_MS = 250; // arrow keys commit after a pause, not at every press
 const NARROW_PX = 560;
 
+const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false };
+const CURVES_ONLY = {
+  transition: { duration: 0 },
+  frame: { duration: 0, redraw: false },
+  mode: "immediate",
+};
+
 const charts = new WeakMap();
 
 export default function (component) {
@@ -180,14 +187,8 @@ class LiveChart {
 
   // Frames of a knob were computed with the other knobs where the message has them. If another
   // one has moved since, no frame is right: keep the picture until Python has answered.
-  changesToShow() {
-    if (this.moved.size > 1) return null;
-    for (const [key, position] of this.moved) {
-      const knob = this.knob(key);
-      if (!knob) return null;
-      return [[this.message.base, 0], [knob.changes, position]];
-    }
-    return [[this.message.base, 0]];
+  consistent() {
+    return this.moved.size === 0 || (this.moved.size === 1 && this.knob([...this.moved.keys()][0]));
   }
 
   requestPicture() {
@@ -212,29 +213,37 @@ class LiveChart {
   }
 
   async drawOnce() {
-    const changes = this.changesToShow();
-    if (!changes) return;
+    if (!this.consistent()) return;
     const figure = this.part("figure");
-    if (this.reload) {
-      this.reload = false;
-      this.load();
-    }
-    for (const [list, row] of changes) {
-      for (const change of list) this.apply(change, row);
-    }
+    const [key, position] = [...this.moved][0] ?? [null, 0];
+    this.moving = new Set();
+    if (this.reload) this.load();
+    if (this.reload || key !== this.shownKey) this.apply(this.message.base, 0);
+    if (key) this.apply(this.knob(key).changes, position);
+    this.reload = false;
+    this.shownKey = key;
     this.showNumbers();
     await plotly(this.message.plotly);
     if (!this.root.isConnected) return;
-    await window.Plotly.react(figure, this.figure.data, this.figure.layout, {
-      displayModeBar: false,
-      responsive: false,
-      scrollZoom: false,
-      doubleClick: false,
-    });
+    await this.plot(figure);
     this.plotted = true;
     this.pictures += 1;
     this.root.dataset.pictures = this.pictures;
     this.root.dataset.shown = JSON.stringify(Object.fromEntries(this.moved));
+  }
+
+  // Axes, titles and bands cost twice what the curves cost: they are drawn again only when one
+  // of them has changed.
+  async plot(figure) {
+    const { data, layout } = this.figure;
+    if (this.axesMoved) {
+      this.axesMoved = false;
+      await window.Plotly.react(figure, data, layout, CONFIG);
+      return;
+    }
+    const traces = [...this.moving];
+    const frame = { data: traces.map((i) => ({ x: data[i].x, y: data[i].y, customdata: data[i].customdata })), traces };
+    await window.Plotly.animate(figure, frame, CURVES_ONLY);
   }
 
   // Figure for this width and theme, before any numbers are put in.
@@ -250,6 +259,7 @@ class LiveChart {
     figure.style.minHeight = `${this.figure.layout.height}px`;
     figure.setAttribute("aria-label", this.message.alt);
     this.cells = [];
+    this.axesMoved = true;
   }
 
   palette() {
@@ -269,21 +279,33 @@ class LiveChart {
     };
   }
 
-  apply(change, row) {
-    const values = change.rows[row];
-    if (change.kind === "cells") {
-      this.cells = values;
-    } else if (change.kind === "layout") {
-      const [axis, name] = change.path;
-      this.figure.layout[axis][name] = Array.from(values);
-    } else {
-      const trace = this.figure.data[change.trace];
-      if (change.unit === null) {
-        trace[change.attribute] = values;
+  apply(changes, row) {
+    for (const change of changes) {
+      const values = change.rows[row];
+      if (change.kind === "cells") {
+        this.cells = values;
+      } else if (change.kind === "layout") {
+        this.applyLayout(change.path, values);
       } else {
-        trace[change.attribute] = Array.from(values, (whole) => whole * change.unit + change.offset);
-        trace.customdata = values;
+        this.applyTrace(change, values);
       }
+    }
+  }
+
+  applyLayout([axis, name], values) {
+    const before = this.figure.layout[axis][name];
+    if (values.some((value, i) => value !== before[i])) this.axesMoved = true;
+    this.figure.layout[axis][name] = Array.from(values);
+  }
+
+  applyTrace(change, values) {
+    const trace = this.figure.data[change.trace];
+    this.moving.add(change.trace);
+    if (change.unit === null) {
+      trace[change.attribute] = Array.from(values);
+    } else {
+      trace[change.attribute] = Array.from(values, (whole) => whole * change.unit + change.offset);
+      trace.customdata = Array.from(values);
     }
   }
 
@@ -329,10 +351,8 @@ class LiveChart {
 
   showNumbers() {
     const texts = Array.from(this.cells, (value, i) => shown(value, this.message.formats[i]));
-    for (const box of this.root.querySelectorAll("[data-cell]")) {
-      box.textContent = texts[box.dataset.cell];
-    }
-    this.part("caption").textContent = this.message.caption.replace(/\{(\d+)\}/g, (_, i) => texts[i]);
+    for (const box of this.root.querySelectorAll("[data-cell]")) say(box, texts[box.dataset.cell]);
+    say(this.part("caption"), this.message.caption.replace(/\{(\d+)\}/g, (_, i) => texts[i]));
   }
 
   download(format) {
@@ -348,16 +368,23 @@ function element(name, properties = {}) {
   return Object.assign(document.createElement(name), properties);
 }
 
+// Text that stays the same costs the page no layout.
+function say(box, text) {
+  if (box.textContent !== text) box.textContent = text;
+}
+
 // Four significant digits, for the eye.
 function shown(value, format) {
   if (Number.isNaN(value)) return "–";
   if (format === "percent") return `${value.toFixed(1)} %`;
-  if (value === 0 || Math.abs(value) >= 1e-3) return value.toPrecision(4).replace("-", "−");
+  if (Math.abs(value) < ROUNDING) return "0.000";
+  if (Math.abs(value) >= 1e-3) return value.toPrecision(4).replace("-", "−");
   const [digits, exponent] = value.toExponential(2).split("e");
   const raised = [...exponent.replace("+", "")].map((c) => SUPERSCRIPTS[c]).join("");
   return `${digits.replace("-", "−")}×10${raised}`;
 }
 
+const ROUNDING = 1e-12; // a mean of 1.11×10⁻¹⁶ is a 0 that went through floating point
 const SUPERSCRIPTS = Object.fromEntries([..."-0123456789"].map((c, i) => [c, [..."⁻⁰¹²³⁴⁵⁶⁷⁸⁹"][i]]));
 
 // "@name" stands for a colour of the palette.
