@@ -37,9 +37,16 @@ from bn_core._checks import checked_int, checked_scale
 
 Array = NDArray[np.floating[Any]]
 
-# A NaN or an Inf in the data is the caller's to find. It shows in the result, in its own feature;
-# a warning on top could not say which one.
-_silent = np.errstate(invalid="ignore", over="ignore")
+# The dtype that a batch is computed in; float64 for all others.
+_COMPUTED_IN: dict[type[Any], type[np.floating[Any]]] = {
+    np.float16: np.float32,
+    np.float32: np.float32,
+    np.longdouble: np.longdouble,
+}
+
+# A NaN or an Inf in the data is the caller's to find: it shows in the result, in its own feature,
+# and a warning could not say in which. The one division by zero that can happen is an error.
+_floating_point = np.errstate(invalid="ignore", over="ignore", divide="raise")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +84,7 @@ class ForwardTrain:
     eps: float
 
     @cached_property
-    @_silent
+    @_floating_point
     def x_hat(self) -> Array:
         return _scaled(self.centred, self.inv_std)
 
@@ -109,7 +116,7 @@ class BackwardTrain:
     dbeta: Array
 
     @cached_property
-    @_silent
+    @_floating_point
     def dx_hat(self) -> Array:
         return _scaled(self.dy, self.gamma)
 
@@ -197,7 +204,7 @@ class RunningStats:
         d = checked_int("d", d, minimum=1)
         return cls(mean=np.zeros(d), var=np.ones(d))
 
-    @_silent
+    @_floating_point
     def updated(
         self, fwd: ForwardTrain, momentum: float | None = 0.1, unbiased: bool = True
     ) -> RunningStats:
@@ -239,7 +246,7 @@ class RunningStats:
         )
 
 
-@_silent
+@_floating_point
 def forward_train(
     x: ArrayLike,
     gamma: ArrayLike | None = None,
@@ -312,7 +319,7 @@ def forward_train(
     )
 
 
-@_silent
+@_floating_point
 def backward_train(dy: ArrayLike, fwd: ForwardTrain) -> BackwardTrain:
     r"""Gradients through `forward_train`, batch statistics included.
 
@@ -366,18 +373,15 @@ def backward_train(dy: ArrayLike, fwd: ForwardTrain) -> BackwardTrain:
     scale = fwd.gamma * fwd.inv_std
 
     # γ and 1/√(σ²+ε) do not vary within a feature, so they leave the sums over i: two sums over
-    # the batch are enough for everything.
+    # the batch are enough for all four.
     dbeta = _sum(dy_)
     dgamma = _dot(dy_, centred) * fwd.inv_std
     dvar = -0.5 * scale * fwd.inv_std * dgamma
     dmu = -scale * dbeta
 
-    # The three terms of ∂ℓ/∂x with γ/√(σ²+ε) taken out, last things first to need one array only:
-    # dx = scale · (dy − (x−μ)·inv_std·dgamma/n − dbeta/n)
-    dx = centred * _column(-fwd.inv_std * dgamma / n)
-    dx += dy_
-    dx -= _column(dbeta / n)
-    dx *= _column(scale)
+    dx = dy_ * _column(scale)
+    dx += centred * _column(2 / n * dvar)
+    dx += _column(dmu / n)
     return BackwardTrain(
         dy=dy,
         gamma=fwd.gamma,
@@ -389,7 +393,7 @@ def backward_train(dy: ArrayLike, fwd: ForwardTrain) -> BackwardTrain:
     )
 
 
-@_silent
+@_floating_point
 def forward_eval(
     x: ArrayLike,
     running: RunningStats,
@@ -439,7 +443,7 @@ def forward_eval(
     return y.reshape(x.shape)
 
 
-@_silent
+@_floating_point
 def backward_eval(
     dy: ArrayLike,
     x: ArrayLike,
@@ -518,13 +522,14 @@ def _typical(x: Array) -> Array:
 
 def _inverse_std(var: Array, eps: float) -> Array:
     std = np.sqrt(var + eps)
-    if not std.all():
-        feature = int(np.flatnonzero(std == 0)[0])
+    try:
+        inv_std: Array = 1 / std
+    except FloatingPointError:
+        feature = int(np.argmin(std))
         raise ValueError(
             f"eps must make var + eps positive; got eps {eps} and variance {var[feature]} "
             f"in feature {feature}"
-        )
-    inv_std: Array = 1 / std
+        ) from None
     return inv_std
 
 
@@ -555,7 +560,7 @@ def _scaled(a: Array, factor: Array) -> Array:
 
 def _sum(a: Array) -> Array:
     """Sum of each feature."""
-    result: Array = a.sum(axis=(0, 2))
+    result: Array = np.add.reduce(a, axis=(0, 2))
     return result
 
 
@@ -580,7 +585,7 @@ def _batch(name: str, value: ArrayLike) -> Array:
         )
     if a.size == 0:
         raise ValueError(f"{name} must hold at least one value per feature; got shape {a.shape}")
-    return _real(name, a, _float_dtype(a.dtype))
+    return _real(name, a, _COMPUTED_IN.get(a.dtype.type, np.float64))
 
 
 def _same_shape(name: str, value: ArrayLike, *, like: Array) -> Array:
@@ -602,15 +607,10 @@ def _per_feature(
         raise ValueError(
             f"{name} must have shape ({d},), one value per feature of x; got shape {a.shape}"
         )
-    return _real(name, a, like.dtype).copy()
+    return _real(name, a, like.dtype, copy=True)
 
 
-def _float_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    smallest = np.float32 if dtype.kind == "f" else np.float64
-    return np.result_type(dtype, smallest)
-
-
-def _real(name: str, a: NDArray[Any], dtype: DTypeLike) -> Array:
+def _real(name: str, a: NDArray[Any], dtype: DTypeLike, *, copy: bool = False) -> Array:
     if a.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers; got dtype {a.dtype}")
-    return a.astype(dtype, copy=False)
+    return a.astype(dtype, copy=copy)

@@ -7,12 +7,14 @@ that one call answers for every position of a knob. NumPy only; knows no screen.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 Counts = NDArray[np.int64]
+Side = Literal["left", "right"]
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,10 @@ def count_below(
     mapped = np.subtract.outer(-shift, -thresholds)  # t − β, also for t = ±inf
     np.divide(mapped, scale[:, None], out=mapped, where=scale[:, None] != 0)
     backwards = scale < 0
-    side_up, side_down = ("right", "left") if inclusive else ("left", "right")
+    up: Side = "right" if inclusive else "left"
+    down: Side = "left" if inclusive else "right"
     counts = np.empty(mapped.shape, np.int64)
-    for rows, side in ((~backwards, side_up), (backwards, side_down)):
+    for rows, side in ((~backwards, up), (backwards, down)):
         if len(ordered) == 1:
             counts[rows] = np.searchsorted(ordered[0], mapped[rows], side)
         else:

@@ -161,7 +161,7 @@ def _share_saturated(rows: Floats, scale: Floats, shift: Floats, f: Activation) 
 def follow(
     x: Floats, *, gamma: float, beta: float, eps: float, activation: Activation
 ) -> tuple[Floats, Floats, Floats]:
-    """x̂, y and f(y) of a batch x (m, d), one γ and one β for all features: the values themselves."""
+    """x̂, y and f(y) of a batch x (m, d) themselves, with one γ and one β for all features."""
     d = x.shape[1]
     fwd = forward_train(x, np.full(d, gamma), np.full(d, beta), eps=eps)
     return fwd.x_hat, fwd.y, activation(fwd.y)

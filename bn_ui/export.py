@@ -29,9 +29,7 @@ def csv_button(label: str, filename: str, make: Callable[[], bytes], key: str) -
     )
 
 
-def batch_rows(
-    names: Sequence[str], *columns: np.ndarray
-) -> Iterable[tuple[object, ...]]:
+def batch_rows(names: Sequence[str], *columns: np.ndarray) -> Iterable[tuple[object, ...]]:
     """One row a value: sample, feature, then the value of each array (m, d)."""
     m, d = columns[0].shape
     for i in range(m):

@@ -28,7 +28,12 @@ def own_batch(field: Field) -> OwnBatch:
     )
     upload = f"{field.key}_upload"
     st.file_uploader(
-        t("own.upload"), ["csv", "txt", "tsv"], key=upload, on_change=_take_file, args=(field.key,)
+        t("own.upload"),
+        ["csv", "txt", "tsv"],
+        key=upload,
+        max_upload_size=1,
+        on_change=_take_file,
+        args=(field.key,),
     )
     return _read(field)
 

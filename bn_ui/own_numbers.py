@@ -51,7 +51,9 @@ def parse(text: str) -> OwnBatch:
     """The batch that ``text`` spells, or an OwnNumbersError that says where it goes wrong."""
     if len(text) > MAX_BYTES:
         raise OwnNumbersError("too_many_bytes", kilobytes=MAX_BYTES // 1000)
-    lines = [(i, _cells(line)) for i, line in enumerate(text.splitlines(), 1) if line.strip(" ,;\t")]
+    lines = [
+        (i, _cells(line)) for i, line in enumerate(text.splitlines(), 1) if line.strip(" ,;\t")
+    ]
     names: list[str] = []
     if lines and not any(_is_number(cell) for cell in lines[0][1]):
         names = lines[0][1]

@@ -11,7 +11,6 @@ from bn_ui.chapters import CHAPTERS, HOME, Chapter
 from bn_ui.controls import pick
 from bn_ui.text import LANGUAGES, t
 
-
 FAVICON = Path(__file__).parent / "favicon.svg"
 
 

@@ -20,16 +20,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bn_ui.text import t
 
-# Students' browsers talk to this server and to nobody else. Streamlit needs inline styles, blob:
-# for a component's script and its downloads, data: for its icons.
+
 def _inline_scripts() -> str:
-    """Hashes of the scripts inside Streamlit's own page, which the policy would otherwise refuse."""
+    """Hashes of the scripts inside Streamlit's own page: the policy refuses any other."""
     page = (files("streamlit") / "static" / "index.html").read_text("utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
     digests = (sha256(script.encode()).digest() for script in scripts)
     return " ".join(f"'sha256-{b64encode(digest).decode()}'" for digest in digests)
 
 
+# Students' browsers talk to this server and to nobody else. Streamlit needs inline styles, blob:
+# for a component's script and its downloads, data: for its icons.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",

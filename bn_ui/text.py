@@ -56,7 +56,9 @@ def labels(lang: str) -> dict[str, str]:
 @cache
 def sections(lang: str, chapter: str) -> dict[str, str]:
     """Sections of ``<chapter>.md``, keyed by the name after "# "."""
-    parts = re.split(r"^# (\w+)\n", (CONTENT / lang / f"{chapter}.md").read_text("utf-8"), flags=re.M)
+    parts = re.split(
+        r"^# (\w+)\n", (CONTENT / lang / f"{chapter}.md").read_text("utf-8"), flags=re.M
+    )
     return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 

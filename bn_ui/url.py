@@ -122,8 +122,9 @@ def load(fields: Sequence[Field]) -> None:
             value = field.from_link(st.query_params.get(field.key))
             loaded.add(field.key)
         else:
-            value = field.valid(st.session_state.get(field.key, kept.get(field.key, field.default)))
-        # Written only if it differs: a widget whose state was assigned is sent to the browser again.
+            last = kept.get(field.key, field.default)
+            value = field.valid(st.session_state.get(field.key, last))
+        # Only if it differs: a widget whose state was assigned is sent to the browser again.
         if field.key not in st.session_state or st.session_state[field.key] != value:
             st.session_state[field.key] = value
         kept[field.key] = value

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from bn_core import forward_train
 from bn_core.activations import ACTIVATIONS
 from bn_core.datasets import SYNTHETIC_KINDS
 from bn_core.sweeps import Floats, Passage, follow, own_axis, passage
@@ -12,8 +13,9 @@ from bn_ui import controls, own_numbers, share, url
 from bn_ui.batches import Hidden, hidden_batch, hidden_stack, synthetic
 from bn_ui.export import batch_rows, csv_button, csv_bytes
 from bn_ui.figures import distributions as figures
+from bn_ui.figures.changes import Change
 from bn_ui.live_chart import Picture, live_chart, message
-from bn_ui.live_chart.message import Change, Knob
+from bn_ui.live_chart.message import Knob
 from bn_ui.own_batch import link_warning, own_batch
 from bn_ui.text import group, number_text, prose, t
 
@@ -30,7 +32,8 @@ SCALE = url.number("dist_scale", 8.0, *figures.SCALE_RANGE)
 SOURCE = url.choice("dist_source", "digits", ("digits", "fashion", "synthetic", "own"))
 SHAPE = url.choice("dist_shape", "two_humps", SYNTHETIC_KINDS)
 LAYER = url.integer("dist_layer", 5, 1, 10)
-WIDTH = url.choice("dist_width", "32", ("8", "16", "32", "64"))
+WIDTHS = {width: width for width in ("8", "16", "32", "64")}
+WIDTH = url.choice("dist_width", "32", tuple(WIDTHS))
 ACTIVATION = url.choice("dist_activation", "sigmoid", tuple(ACTIVATIONS))
 SIZE = url.integer("dist_m", 256, 1, 1024)
 SEED = url.integer("dist_seed", 0, 0, 9999)
@@ -43,7 +46,6 @@ OWN = url.text(
     read=own_numbers.from_link,
     write=own_numbers.to_link,
 )
-WIDTHS = {width: width for width in ("8", "16", "32", "64")}
 KNOBS = (GAMMA, BETA, EPS, SCALE)
 BATCH = (SOURCE, SHAPE, LAYER, WIDTH, ACTIVATION, SIZE, SEED, VIEW, FEATURE, OWN)
 FIELDS = (*KNOBS, *BATCH)
@@ -74,7 +76,9 @@ def lab() -> None:
             show_one(batch)
         if batch.hidden:
             st.caption(weights(batch.hidden))
-        download(batch)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            download(batch)
+            presets(batch)
     with control_column:
         share.footer(CHAPTER, FIELDS, link_warning(OWN) if url.value(SOURCE) == "own" else "")
     url.save(FIELDS)
@@ -100,13 +104,13 @@ def choose_batch() -> Batch:
         own = own_batch(OWN)
         choose_activation()
         names = tuple(name or str(k) for k, name in enumerate(own.names, 1))
-        return Batch(own.x, None, t("distributions.title_own"), names)
+        return Batch(own.x, None, t("distributions.title_own", m=len(own.x)), names)
     if source == "synthetic":
         kind = controls.select(SHAPE, t("distributions.shape"), group("shapes"))
         choose_activation()
         m, seed = choose_size()
         names = tuple(str(k) for k in range(1, SYNTHETIC_FEATURES + 1))
-        words = t("distributions.title_synthetic", kind=t(f"shapes.{kind}"))
+        words = t("distributions.title_synthetic", m=m, kind=t(f"shapes.{kind}"))
         return Batch(synthetic(kind, m, SYNTHETIC_FEATURES, seed), None, words, names)
     return choose_network(source)
 
@@ -117,7 +121,7 @@ def choose_network(source: str) -> Batch:
     width = int(controls.pick(WIDTH, t("distributions.width"), WIDTHS))
     m, seed = choose_size()
     hidden = Hidden(source, m, layer, width, url.value(ACTIVATION), seed)
-    words = t("distributions.title_network", layer=layer, source=t(f"sources.{source}"))
+    words = t("distributions.title_network", layer=layer, m=m, images=t(f"images.{source}"))
     names = tuple(str(k) for k in range(1, width + 1))
     return Batch(hidden_batch(hidden, url.value(SCALE)), hidden, words, names)
 
@@ -158,7 +162,7 @@ def shown_columns(batch: Batch) -> slice:
 
 def title(batch: Batch) -> str:
     """What exactly is drawn: source, which features, how many values."""
-    m, d = batch.x.shape
+    d = batch.x.shape[1]
     columns = shown_columns(batch)
     which = t(
         f"distributions.which_{url.value(VIEW)}",
@@ -166,7 +170,28 @@ def title(batch: Batch) -> str:
         last=batch.names[columns.stop - 1],
         d=d,
     )
-    return t("distributions.title", what=batch.title, which=which, m=m)
+    return t("distributions.title", what=batch.title, which=which)
+
+
+def presets(batch: Batch) -> None:
+    """Screens worth a look. Each starts from the defaults, but for ε = σ² of what is shown."""
+    synthetic_shape = {SOURCE: "synthetic", FEATURE: 1}
+    st.markdown(t("presets.label"), width="content")
+    scene("deep", {LAYER: 10, VIEW: "pooled"})
+    scene("humps", synthetic_shape | {SHAPE: "two_humps"})
+    scene("outlier", synthetic_shape | {SHAPE: "outlier"})
+    scene("single", {SIZE: 1})
+    variance = forward_train(batch.x).var[shown_columns(batch).start]
+    scene("floor", {field: url.value(field) for field in FIELDS} | {EPS: float(variance)})
+
+
+def scene(name: str, values: dict[url.Field, object]) -> None:
+    def set_up() -> None:
+        url.reset(FIELDS)
+        for field, value in values.items():
+            st.session_state[field.key] = field.valid(value)
+
+    st.button(t(f"presets.{name}"), key=f"dist_preset_{name}", on_click=set_up)
 
 
 def weights(hidden: Hidden) -> str:
@@ -212,7 +237,9 @@ def show_one(batch: Batch) -> None:
         base=figures.changes(now, all_stages),
         alt=t("distributions.alt", title=title(batch)),
         filename=f"batch-normalization-{CHAPTER}",
-        caption=t("distributions.caption", before=figures.SATURATED_BEFORE, after=figures.SATURATED_AFTER),
+        caption=t(
+            "distributions.caption", before=figures.SATURATED_BEFORE, after=figures.SATURATED_AFTER
+        ),
         formats=figures.FORMATS,
         table=figures.table(words),
     )
@@ -238,12 +265,12 @@ def show_each(batch: Batch) -> None:
         knobs.append(
             knob(SCALE, grid.scale, figures.each_changes(each_passage(stack, **here), ("x",)))
         )
-    names = [t("distributions.feature_name", name=name) for name in batch.names[columns]]
     picture = Picture(
-        figure=figures.each_figure(group("distribution_figure"), names),
+        figure=figures.each_figure(group("distribution_figure"), batch.names[columns]),
         base=figures.each_changes(each_passage(x, **here), ("x",)),
         alt=t("distributions.alt_each", title=title(batch)),
         filename=f"batch-normalization-{CHAPTER}-features",
+        caption=t("distributions.caption_each"),
     )
     draw(picture, knobs)
 
@@ -252,10 +279,7 @@ def each_passage(x: Floats, **here: object) -> list[Passage]:
     """One passage a feature, all with the same axis for x."""
     stack = x if x.ndim == 3 else x[None]
     edges = own_axis(stack)
-    return [
-        passage(stack[:, :, [k]], **here, x_edges=edges)
-        for k in range(stack.shape[2])
-    ]
+    return [passage(stack[:, :, [k]], **here, x_edges=edges) for k in range(stack.shape[2])]
 
 
 def knob(field: url.Field, values: Floats, changes: Sequence[Change]) -> Knob:

@@ -23,7 +23,7 @@ import numpy as np
 from bn_core.activations import Activation
 from bn_core.summaries import rung
 from bn_core.sweeps import FIXED_AXIS, FIXED_BINS, Passage, Stage, output_edges
-from bn_ui.live_chart.message import Change, Table, cells, layout, trace
+from bn_ui.figures.changes import Change, Table, cells, layout, trace
 
 Figure = dict[str, Any]
 Words = Mapping[str, str]
@@ -186,7 +186,6 @@ def _layout(words: Words, f: Activation, place: Mapping[str, Any], height: int) 
     low, high = output_edges(f)[[0, -1]].tolist()
     margin = 0.04 * (high - low)
     output_range = [low - margin, high + margin]
-    narrow = place is _NARROW
     return _canvas(height) | {
         "xaxis": _axis(place["x"][0], words["axis_x"], "@x"),
         "yaxis": _axis(place["x"][1], words["axis_share"], nticks=4),
@@ -203,7 +202,7 @@ def _layout(words: Words, f: Activation, place: Mapping[str, Any], height: int) 
         "annotations": [
             _title("x", words["title_x"], "@x"),
             _title("x2", words["title_both"], "@text"),
-            _title("x3", words["title_curve_short" if narrow else "title_curve"], "@activation"),
+            _title("x3", words["title_curve"], "@activation"),
             _title("x4", words["title_output"], "@activation"),
             _note(place, words["note_saturated"]),
         ],
@@ -260,7 +259,7 @@ def _note(place: Mapping[str, Any], text: str) -> Figure:
         "xref": "paper",
         "yref": "y2 domain",
         "x": place["output"][0][0],
-        "y": 1,
+        "y": 0.62,
         "xanchor": "left",
         "yanchor": "top",
         "align": "left",
@@ -307,11 +306,7 @@ _ROW_HEIGHT = 0.88
 def each_figure(words: Words, names: Sequence[str]) -> Figure:
     """Two columns of ridges: x on one common axis, y on the fixed axis."""
     rows = len(names)
-    data = [
-        _ridge(stage, axis, name)
-        for stage, axis in (("x", ""), ("y", "2"))
-        for name in names
-    ]
+    data = [_ridge(stage, axis, name) for stage, axis in (("x", ""), ("y", "2")) for name in names]
     height = 120 + 34 * rows
     return {
         "data": data,

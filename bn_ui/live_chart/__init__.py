@@ -8,13 +8,14 @@ Python, which clamps it, remembers it, and computes all pictures afresh around t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from bn_ui.live_chart.message import Change, Knob, Table, encode
+from bn_ui.figures.changes import Change, Table
+from bn_ui.live_chart.message import Knob, encode
 from bn_ui.palette import chart_palette
 from bn_ui.server import plotly_url
 from bn_ui.text import t
@@ -40,7 +41,7 @@ class Picture:
     filename: str
     caption: str = ""
     formats: Sequence[str] = ()
-    table: Table = Table()
+    table: Table = field(default_factory=Table)
 
 
 def message(picture: Picture, knobs: Sequence[Knob], token: int) -> bytes:
@@ -55,6 +56,7 @@ def message(picture: Picture, knobs: Sequence[Knob], token: int) -> bytes:
         "formats": list(picture.formats),
         "table": asdict(picture.table),
         "filename": picture.filename,
+        "failed": t("frame.chart_failed"),
         "downloads": [
             {"format": "png", "label": t("frame.download_png")},
             {"format": "svg", "label": t("frame.download_svg")},

@@ -207,6 +207,9 @@ class LiveChart {
         await this.drawOnce();
         await new Promise(requestAnimationFrame);
       }
+    } catch (error) {
+      this.part("figure").textContent = this.message.failed;
+      throw error;
     } finally {
       this.drawing = false;
     }
@@ -417,8 +420,11 @@ function decode(bytes) {
 // Plotly comes from this app's own server, once for all charts.
 function plotly(url) {
   window.bnPlotly ??= new Promise((resolve, reject) => {
-    const script = element("script", { src: url, onload: resolve, onerror: reject });
-    document.head.append(script);
+    const failed = () => {
+      window.bnPlotly = undefined; // the next picture tries again
+      reject(new Error(`could not load ${url}`));
+    };
+    document.head.append(element("script", { src: url, onload: resolve, onerror: failed }));
   });
   return window.bnPlotly;
 }

@@ -8,44 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bn_ui.figures.changes import Change
+
 ALIGNMENT = 8
-
-
-@dataclass(frozen=True)
-class Change:
-    """Where one array of the figure goes, and its rows: one for each position of the knob.
-
-    kind : "trace" (``trace`` and ``attribute``), "layout" (``path``: axis, property) or "cells"
-    unit, offset : for whole numbers: where they lie on the axis, ``unit * number + offset``
-        (the numbers themselves then show on hover)
-    """
-
-    kind: str
-    rows: np.ndarray
-    trace: int | None = None
-    attribute: str | None = None
-    path: tuple[str, str] | None = None
-    unit: float | None = None
-    offset: float = 0.0
-
-
-def trace(
-    index: int, attribute: str, rows: np.ndarray, unit: float | None = None, offset: float = 0.0
-) -> Change:
-    return Change("trace", rows, trace=index, attribute=attribute, unit=unit, offset=offset)
-
-
-def layout(axis: str, name: str, rows: np.ndarray) -> Change:
-    return Change("layout", rows, path=(axis, name))
-
-
-def cells(rows: np.ndarray) -> Change:
-    return Change("cells", rows)
 
 
 @dataclass(frozen=True)
@@ -80,14 +50,6 @@ class Knob:
 def nearest(values: np.ndarray, value: float) -> int:
     """Position of the value closest to ``value`` (which may have been typed between two)."""
     return int(np.abs(values - value).argmin())
-
-
-@dataclass(frozen=True)
-class Table:
-    """The numbers under the figure. A cell is an index into the ``cells`` changes, or None."""
-
-    columns: list[str] = field(default_factory=list)
-    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 def encode(header: dict[str, Any], base: Sequence[Change], knobs: Sequence[Knob]) -> bytes:
