@@ -379,9 +379,12 @@ def backward_train(dy: ArrayLike, fwd: ForwardTrain) -> BackwardTrain:
     dvar = -0.5 * scale * fwd.inv_std * dgamma
     dmu = -scale * dbeta
 
-    dx = dy_ * _column(scale)
-    dx += centred * _column(2 / n * dvar)
-    dx += _column(dmu / n)
+    # The three terms of ∂ℓ/∂x with γ/√(σ²+ε) taken out, in the order that needs one array only:
+    # dx = (dy − (x−μ)·inv_std·dgamma/n − dbeta/n) · scale
+    dx = centred * _column(-fwd.inv_std * dgamma / n)
+    dx += dy_
+    dx -= _column(dbeta / n)
+    dx *= _column(scale)
     return BackwardTrain(
         dy=dy,
         gamma=fwd.gamma,
@@ -546,7 +549,8 @@ def _centred_by_running(
 
 def _by_feature(a: Array) -> Array:
     """Any batch as (m, d, k): one set of axes for every shape."""
-    return a.reshape(*a.shape[:2], -1)
+    m, d = a.shape[:2]
+    return a.reshape(m, d, -1)
 
 
 def _column(v: Array) -> Array:

@@ -114,3 +114,46 @@ def rung(peak: Floats, ladder: tuple[float, ...] = (5.0, 10.0, 20.0, 50.0, 100.0
     """The lowest rung of ``ladder`` that holds ``peak``: an axis that seldom has to move."""
     rungs = np.asarray(ladder)
     return rungs[np.minimum(np.searchsorted(rungs, peak), len(rungs) - 1)]
+
+
+def largest_possible(m: int) -> float:
+    """√(m−1), which no |x̂| of a batch of m exceeds: one value apart from m−1 equal ones."""
+    return float(np.sqrt(m - 1))
+
+
+@dataclass(frozen=True)
+class BatchNoise:
+    """How much the statistics of a mini-batch vary from batch to batch; every array is (sizes,).
+
+    mean_sd : standard deviation of μ over the batches
+    var_sd : standard deviation of σ² (divided by m) over the batches
+    mean_theory : σ/√m, exact for independent draws from any distribution
+    var_theory : σ²√(2(m−1))/m, exact for independent draws from a normal distribution
+    """
+
+    sizes: Counts
+    mean_sd: Floats
+    var_sd: Floats
+    mean_theory: Floats
+    var_theory: Floats
+
+
+def batch_noise(population: Floats, sizes: tuple[int, ...], batches: int, seed: int) -> BatchNoise:
+    """Draw many mini-batches of each size from a population and see how μ and σ² scatter.
+
+    Parameters
+    ----------
+    population : (N,), drawn from with replacement
+    sizes : batch sizes m
+    batches : how many batches of each size
+    seed : the same seed, the same batches
+    """
+    rng = np.random.default_rng(seed)
+    spread = []
+    for m in sizes:
+        drawn = population[rng.integers(len(population), size=(batches, m))]
+        spread.append((drawn.mean(axis=1).std(), drawn.var(axis=1).std()))
+    m = np.array(sizes)
+    sigma = population.std()
+    mean_sd, var_sd = np.array(spread).T
+    return BatchNoise(m, mean_sd, var_sd, sigma / np.sqrt(m), sigma**2 * np.sqrt(2 * (m - 1)) / m)

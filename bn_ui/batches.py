@@ -11,8 +11,15 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from bn_core.datasets import load_digits, load_fashion_mnist, sample_batch, synthetic_batch
+from bn_core.datasets import (
+    SYNTHETIC_KINDS,
+    load_digits,
+    load_fashion_mnist,
+    sample_batch,
+    synthetic_batch,
+)
 from bn_core.network import initial_network, pre_activations
+from bn_core.summaries import BatchNoise, batch_noise
 
 IMAGES = {"digits": load_digits, "fashion": load_fashion_mnist}
 
@@ -62,6 +69,33 @@ _many_units = st.cache_resource(max_entries=16, show_spinner=False)(_stack)
 def synthetic(kind: str, m: int, d: int, seed: int) -> np.ndarray:
     """A synthetic batch, (m, d) float64, read-only."""
     return _read_only(synthetic_batch(kind, m, d, seed))
+
+
+@st.cache_resource(show_spinner=False)
+def shape_gallery(m: int) -> tuple[tuple[str, ...], np.ndarray]:
+    """A feature of each synthetic shape that varies, each elsewhere: names and (m, kinds)."""
+    kinds = tuple(kind for kind in SYNTHETIC_KINDS if kind != "constant")
+    columns = [synthetic(kind, m, len(kinds), 0)[:, k] for k, kind in enumerate(kinds)]
+    return kinds, _read_only(np.stack(columns, axis=1))
+
+
+NOISE_SIZES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+NOISE_BATCHES = 1000
+
+
+@st.cache_resource(show_spinner=False)
+def population_noise(source: str) -> BatchNoise:
+    """Scatter of μ and σ² of mini-batches drawn from a large population.
+
+    ``digits`` is a unit of the network that the chapter opens with, fed all 1,797 digits; the
+    others are synthetic shapes.
+    """
+    if source == "digits":
+        everything = len(load_digits().images)
+        population = hidden_batch(Hidden("digits", everything, 5, 32, "sigmoid", 0), 8.0)[:, 6]
+    else:
+        population = synthetic(source, 20_000, 1, 0)[:, 0]
+    return batch_noise(population, NOISE_SIZES, NOISE_BATCHES, seed=0)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

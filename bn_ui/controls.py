@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -39,39 +39,3 @@ def _settle(field: Field, value: Any) -> None:
     would disturb somebody who is typing: assign only what differs."""
     if field.key not in st.session_state or st.session_state[field.key] != value:
         st.session_state[field.key] = value
-
-
-def take_knobs(fields: Sequence[Field], chart: str) -> Callable[[], None]:
-    """What happens when a live chart proposes knob values: clamp them into the fields.
-
-    The callback runs before the page, so that boxes, link and figure all see the new values. The
-    token that came with the proposal is kept for the answer (see ``token``).
-    """
-
-    def take() -> None:
-        proposal = st.session_state[chart].commit
-        if not isinstance(proposal, dict) or not isinstance(proposal.get("values"), dict):
-            return
-        for field in fields:
-            if field.key in proposal["values"]:
-                current = url.value(field)
-                proposed = proposal["values"][field.key]
-                try:
-                    st.session_state[field.key] = field.clean(proposed)
-                except (ValueError, TypeError, OverflowError):
-                    st.session_state[field.key] = current
-        try:
-            st.session_state[_token_key(chart)] = int(proposal.get("token", 0)) % 2**53
-        except (ValueError, TypeError, OverflowError):
-            return
-
-    return take
-
-
-def token(chart: str) -> int:
-    """The newest proposal that the picture to be drawn has taken in."""
-    return st.session_state.get(_token_key(chart), 0)
-
-
-def _token_key(chart: str) -> str:
-    return f"{chart}_token"

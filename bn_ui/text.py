@@ -1,7 +1,8 @@
 """Every word a person reads, by language. The only reader of ``content/``.
 
 ``content/<language>/labels.toml`` holds labels and messages; ``content/<language>/<chapter>.md``
-holds a chapter's prose in sections that start with ``# section_name``.
+holds a chapter's prose in sections that start with ``# section_name``, and ``<chapter>.toml`` its
+questions.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -79,3 +81,28 @@ def number_text(value: float, digits: int = 4) -> str:
 
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its options. ``answer`` is the key of the right one.
+
+    ``why`` says why, after the learner has chosen.
+    """
+
+    name: str
+    question: str
+    options: Mapping[str, str]
+    answer: str
+    why: str
+
+
+def questions(chapter: str) -> dict[str, Question]:
+    """A chapter's questions in this run's language, in their order."""
+    return _questions(language(), chapter)
+
+
+@cache
+def _questions(lang: str, chapter: str) -> dict[str, Question]:
+    tables = tomllib.loads((CONTENT / lang / f"{chapter}.toml").read_text("utf-8"))
+    return {name: Question(name, **table) for name, table in tables.items()}

@@ -19,7 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from bn_ui.text import LANGUAGES, browser_language
 
 _KEPT = "url_kept"  # last value of every field: Streamlit forgets widgets that are not drawn
-_LOADED = "url_loaded"  # fields whose values have been taken from the link in this session
+_LOADED = "url_loaded"  # per field taken from the link in this session: the page it last stood on
 
 
 @dataclass(frozen=True)
@@ -115,18 +115,21 @@ def load(fields: Sequence[Field]) -> None:
     """
     context = get_script_run_ctx()
     back_or_forward = context is not None and context.is_history_navigation
-    loaded = st.session_state.setdefault(_LOADED, set())
+    page = context.page_script_hash if context is not None else ""
+    loaded = st.session_state.setdefault(_LOADED, {})
     kept = st.session_state.setdefault(_KEPT, {})
     for field in fields:
         if back_or_forward or field.key not in loaded:
             value = field.from_link(st.query_params.get(field.key))
-            loaded.add(field.key)
         else:
             last = kept.get(field.key, field.default)
             value = field.valid(st.session_state.get(field.key, last))
-        # Only if it differs: a widget whose state was assigned is sent to the browser again.
-        if field.key not in st.session_state or st.session_state[field.key] != value:
+        # Only if it must: a widget whose state was assigned is sent to the browser again. It must
+        # on another page too: a widget of the same key there starts anew, at its own minimum.
+        arrived = loaded.get(field.key) != page
+        if arrived or field.key not in st.session_state or st.session_state[field.key] != value:
             st.session_state[field.key] = value
+        loaded[field.key] = page
         kept[field.key] = value
 
 

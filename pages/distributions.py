@@ -1,6 +1,5 @@
 """Distributions: one batch before and after BN and the activation, under the finger."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import streamlit as st
@@ -8,22 +7,31 @@ import streamlit as st
 from bn_core import forward_train
 from bn_core.activations import ACTIVATIONS
 from bn_core.datasets import SYNTHETIC_KINDS
+from bn_core.summaries import largest_possible
 from bn_core.sweeps import Floats, Passage, follow, own_axis, passage
 from bn_ui import controls, own_numbers, share, url
-from bn_ui.batches import Hidden, hidden_batch, hidden_stack, synthetic
+from bn_ui.batches import (
+    Hidden,
+    hidden_batch,
+    hidden_stack,
+    population_noise,
+    shape_gallery,
+    synthetic,
+)
 from bn_ui.export import batch_rows, csv_button, csv_bytes
 from bn_ui.figures import distributions as figures
-from bn_ui.figures.changes import Change
-from bn_ui.live_chart import Picture, live_chart, message
-from bn_ui.live_chart.message import Knob
+from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.own_batch import link_warning, own_batch
-from bn_ui.text import group, number_text, prose, t
+from bn_ui.predict import predict, verdict
+from bn_ui.quiz import quiz
+from bn_ui.text import group, number_text, prose, questions, t
 
 CHAPTER = "distributions"
 CHART = "dist_chart"
 EXAMPLE = "1.2, 40\n0.4, 55\n2.9, 38\n-0.6, 61\n1.7, 47\n0.9, 90"
 SYNTHETIC_FEATURES = 12
 MOST_SMALL_PICTURES = 12
+SHAPES_SIZE = 256
 
 GAMMA = url.number("dist_gamma", 1.0, *figures.GAMMA_RANGE)
 BETA = url.number("dist_beta", 0.0, *figures.BETA_RANGE)
@@ -46,9 +54,11 @@ OWN = url.text(
     read=own_numbers.from_link,
     write=own_numbers.to_link,
 )
+POPULATION = url.choice("dist_population", "digits", ("digits", "normal", "heavy_tailed"))
 KNOBS = (GAMMA, BETA, EPS, SCALE)
 BATCH = (SOURCE, SHAPE, LAYER, WIDTH, ACTIVATION, SIZE, SEED, VIEW, FEATURE, OWN)
-FIELDS = (*KNOBS, *BATCH)
+LAB = (*KNOBS, *BATCH)
+FIELDS = (*LAB, POPULATION)
 
 
 class Batch(NamedTuple):
@@ -62,7 +72,7 @@ class Batch(NamedTuple):
 
 @st.fragment
 def lab() -> None:
-    url.load(FIELDS)
+    url.load(LAB)
     picture_column, control_column = st.columns([3, 1], gap="large")
     with control_column:
         knob_boxes()
@@ -243,7 +253,7 @@ def show_one(batch: Batch) -> None:
         formats=figures.FORMATS,
         table=figures.table(words),
     )
-    draw(picture, knobs)
+    live_chart(picture, knobs, key=CHART, fields=KNOBS)
 
 
 def show_each(batch: Batch) -> None:
@@ -272,7 +282,7 @@ def show_each(batch: Batch) -> None:
         filename=f"batch-normalization-{CHAPTER}-features",
         caption=t("distributions.caption_each"),
     )
-    draw(picture, knobs)
+    live_chart(picture, knobs, key=CHART, fields=KNOBS)
 
 
 def each_passage(x: Floats, **here: object) -> list[Passage]:
@@ -280,26 +290,6 @@ def each_passage(x: Floats, **here: object) -> list[Passage]:
     stack = x if x.ndim == 3 else x[None]
     edges = own_axis(stack)
     return [passage(stack[:, :, [k]], **here, x_edges=edges) for k in range(stack.shape[2])]
-
-
-def knob(field: url.Field, values: Floats, changes: Sequence[Change]) -> Knob:
-    name = t(f"knobs.{field.key}")
-    return Knob(
-        key=field.key,
-        label=name,
-        reset=t("knobs.reset", name=name, value=number_text(field.default)),
-        values=values,
-        texts=[number_text(value) for value in values],
-        value=url.value(field),
-        text=number_text(url.value(field)),
-        default=field.default,
-        changes=changes,
-    )
-
-
-def draw(picture: Picture, knobs: Sequence[Knob]) -> None:
-    data = message(picture, knobs, controls.token(CHART))
-    live_chart(data, key=CHART, on_commit=controls.take_knobs(KNOBS, CHART))
 
 
 def download(batch: Batch) -> None:
@@ -314,6 +304,67 @@ def download(batch: Batch) -> None:
     csv_button(t("frame.download_csv"), f"batch-normalization-{CHAPTER}", make, "dist_csv")
 
 
+# ---- predict: what happens to the shape ------------------------------------------------------
+
+
+@st.fragment
+def shapes() -> None:
+    """Six shapes, before and after: covered until the learner has guessed."""
+    question = questions(CHAPTER)["shapes"]
+    st.subheader(t("distributions.shapes_title"), anchor=False)
+    if not predict(question, "dist_guess"):
+        return
+    kinds, x = shape_gallery(SHAPES_SIZE)
+    passages = each_passage(x, activation=ACTIVATIONS["sigmoid"])
+    names = [t(f"shapes.{kind}") for kind in kinds]
+    words = group("distribution_figure")
+    picture = Picture(
+        figure=figures.each_figure(words, names, after="x_hat"),
+        base=[
+            *figures.each_changes(passages, ("x",)),
+            figures.shapes_statistics(passages, forward_train(x).x_hat),
+        ],
+        alt=t("distributions.shapes_alt"),
+        filename=f"batch-normalization-{CHAPTER}-shapes",
+        caption=t(
+            "distributions.shapes_caption",
+            m=SHAPES_SIZE,
+            bound=number_text(largest_possible(SHAPES_SIZE)),
+        ),
+        formats=["number"] * (3 * len(kinds)),
+        table=figures.shapes_table(words, names),
+    )
+    live_chart(picture, key="dist_shapes_chart")
+    verdict(question, "dist_guess")
+
+
+# ---- how noisy a mini-batch is ---------------------------------------------------------------
+
+
+@st.fragment
+def noise() -> None:
+    """What a mini-batch knows of the whole: μ and σ² of many batches of each size."""
+    url.load([POPULATION])
+    st.subheader(t("distributions.noise_title"), anchor=False)
+    st.markdown(prose(CHAPTER, "noise"))
+    source = controls.pick(POPULATION, t("distributions.population"), group("populations"))
+    measured = population_noise(source)
+    words = group("noise_figure")
+    picture = Picture(
+        figure=figures.noise_figure(words, measured),
+        base=[figures.noise_numbers(measured)],
+        alt=t("distributions.noise_alt"),
+        filename=f"batch-normalization-{CHAPTER}-noise",
+        caption=t("distributions.noise_caption"),
+        formats=["number"] * 5,
+    )
+    live_chart(picture, key="dist_noise_chart")
+    url.save(FIELDS)
+
+
 st.markdown(prose(CHAPTER, "intro"))
 lab()
 st.markdown(prose(CHAPTER, "reading"))
+shapes()
+noise()
+quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "shapes"])

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from bn_core.activations import Activation
-from bn_core.summaries import rung
+from bn_core.summaries import BatchNoise, rung
 from bn_core.sweeps import FIXED_AXIS, FIXED_BINS, Passage, Stage, output_edges
 from bn_ui.figures.changes import Change, Table, cells, layout, trace
 
@@ -303,15 +303,14 @@ _LEVELS = 200  # heights travel as whole numbers 0…200 of a row's own maximum
 _ROW_HEIGHT = 0.88
 
 
-def each_figure(words: Words, names: Sequence[str]) -> Figure:
-    """Two columns of ridges: x on one common axis, y on the fixed axis."""
-    rows = len(names)
-    data = [_ridge(stage, axis, name) for stage, axis in (("x", ""), ("y", "2")) for name in names]
-    height = 120 + 34 * rows
+def each_figure(words: Words, names: Sequence[str], after: str = "y") -> Figure:
+    """Two columns of ridges: x on one common axis, and y (or x̂) on the fixed axis."""
+    columns = (("x", ""), (after, "2"))
+    layout = _each_layout(words, names, after, 120 + 34 * len(names))
     return {
-        "data": data,
-        "layout": _each_layout(words, names, height),
-        "narrow": _each_layout(words, names, height),
+        "data": [_ridge(stage, axis, name) for stage, axis in columns for name in names],
+        "layout": layout,
+        "narrow": layout,
     }
 
 
@@ -360,25 +359,120 @@ def _ridge(stage: str, axis: str, name: str) -> Figure:
     }
 
 
-def _each_layout(words: Words, names: Sequence[str], height: int) -> Figure:
+def _each_layout(words: Words, names: Sequence[str], after: str, height: int) -> Figure:
     rows = len(names)
     ticks = {
         "range": [-0.1, rows + 0.1],
         "tickvals": [rows - 1 - i + 0.25 for i in range(rows)],
     }
     return _canvas(height) | {
-        "margin": {"l": 70, "r": 8, "t": 30, "b": 42},
-        "xaxis": _axis((0, 0.48), words["axis_x_common"], "@x"),
-        "xaxis2": _axis((0.54, 1), words["axis_y_short"], "@y", range=list(FIXED_AXIS))
+        "margin": {"l": 90, "r": 8, "t": 30, "b": 42},
+        "xaxis": _axis((0, 0.48), words["x"], "@x"),
+        "xaxis2": _axis((0.54, 1), words[after], f"@{after}", range=list(FIXED_AXIS))
         | {"anchor": "y2"},
         "yaxis": _axis((0, 1), "", **ticks, ticktext=list(names)) | {"showgrid": False},
         "yaxis2": _axis((0, 1), "", **ticks)
         | {"anchor": "x2", "showgrid": False, "showticklabels": False},
         "annotations": [
             _title("x", words["title_each_x"], "@x"),
-            _title("x2", words["title_each_y"], "@y"),
+            _title("x2", words[f"title_each_{after}"], f"@{after}"),
         ],
     }
+
+
+def shapes_statistics(passages: Sequence[Passage], x_hat: np.ndarray) -> Change:
+    """Skewness of x and of x̂, and the largest |x̂|, for each row of ridges; x_hat is (m, rows)."""
+    largest = np.abs(x_hat).max(axis=0)
+    numbers = [
+        (passage.x.moments.skew[0], passage.x_hat.moments.skew[0], largest[k])
+        for k, passage in enumerate(passages)
+    ]
+    return cells(np.array(numbers, np.float32).reshape(1, -1))
+
+
+def shapes_table(words: Words, names: Sequence[str]) -> Table:
+    columns = [words[name] for name in ("shape", "skew_x", "skew_x_hat", "largest")]
+    rows = [
+        {"label": name, "colour": "", "cells": list(range(3 * i, 3 * i + 3))}
+        for i, name in enumerate(names)
+    ]
+    return Table(columns, rows)
+
+
+# ---- noise of a mini-batch's statistics -----------------------------------------------------
+
+
+def noise_figure(words: Words, noise: BatchNoise) -> Figure:
+    """Scatter of μ and of σ² against the batch size, measured and by theory, on two log axes."""
+    data = [
+        _noise_line(words["measured"], noise.sizes, noise.mean_sd, "x", "", True),
+        _noise_line(words["theory_mean"], noise.sizes, noise.mean_theory, "x", "", False),
+        _noise_line(words["measured"], noise.sizes, noise.var_sd, "x_hat", "2", True),
+        _noise_line(words["theory_var"], noise.sizes, noise.var_theory, "x_hat", "2", False),
+    ]
+    wide = (((0, 0.45), (0, 0.9)), ((0.56, 1), (0, 0.9)))
+    narrow = (((0, 1), (0.6, 0.95)), ((0, 1), (0, 0.35)))
+    return {
+        "data": data,
+        "layout": _noise_layout(words, noise, wide, 300),
+        "narrow": _noise_layout(words, noise, narrow, 460),
+    }
+
+
+def noise_numbers(noise: BatchNoise) -> Change:
+    """For the caption: scatter of μ at m = 8 and at 32, their ratio; of σ² at 8, and theory's."""
+    eight, four_times = (int(np.flatnonzero(noise.sizes == m)[0]) for m in (8, 32))
+    mean, variance = noise.mean_sd, noise.mean_theory[eight] ** 2 * 8
+    numbers = (
+        mean[eight],
+        mean[four_times],
+        mean[eight] / mean[four_times],
+        noise.var_sd[eight] / variance,
+        noise.var_theory[eight] / variance,
+    )
+    return cells(np.array([numbers], np.float32))
+
+
+def _noise_line(
+    name: str, sizes: np.ndarray, sd: np.ndarray, colour: str, axis: str, measured: bool
+) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "markers" if measured else "lines",
+        "name": name,
+        "x": sizes.tolist(),
+        "y": sd.tolist(),
+        "marker": {"color": f"@{colour}", "size": 9},
+        "line": {"color": f"@{colour}", "width": 1.5, "dash": "dot"},
+        "xaxis": f"x{axis}",
+        "yaxis": f"y{axis}",
+        "hovertemplate": "m = %{x}: %{y:.4g}",
+    }
+
+
+def _noise_layout(words: Words, noise: BatchNoise, places: Any, height: int) -> Figure:
+    layout = _canvas(height) | {"annotations": []}
+    sizes = noise.sizes.tolist()
+    for axis, (place, name, colour) in zip(
+        ("", "2"),
+        zip(places, ("mean", "var"), ("@x", "@x_hat"), strict=True),
+        strict=True,
+    ):
+        across = {
+            "type": "log",
+            "tickvals": sizes[::2],
+            "autorange": True,
+            "anchor": f"y{axis}",
+        }
+        layout[f"xaxis{axis}"] = _axis(place[0], words["axis_m"]) | across
+        layout[f"yaxis{axis}"] = _axis(place[1], words[f"axis_{name}"], colour) | {
+            "type": "log",
+            "autorange": True,
+            "anchor": f"x{axis}",
+            "dtick": 1,
+        }
+        layout["annotations"].append(_title(f"x{axis}", words[f"title_{name}"], colour))
+    return layout
 
 
 # ---- knob positions ---------------------------------------------------------------------------

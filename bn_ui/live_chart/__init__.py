@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
+from bn_ui import url
 from bn_ui.figures.changes import Change, Table
+from bn_ui.live_chart import commit
 from bn_ui.live_chart.message import Knob, encode
 from bn_ui.palette import chart_palette
 from bn_ui.server import plotly_url
-from bn_ui.text import t
+from bn_ui.text import number_text, t
+from bn_ui.url import Field
 
 _HERE = Path(__file__).parent
+_KINDS = ("html", "css", "js")
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,31 @@ class Picture:
     table: Table = field(default_factory=Table)
 
 
+def knob(field: Field, values: np.ndarray, changes: Sequence[Change]) -> Knob:
+    """A knob for ``field`` with a position for each of ``values``, of which its default is one."""
+    name = t(f"knobs.{field.key}")
+    value = url.value(field)
+    return Knob(
+        key=field.key,
+        label=name,
+        reset=t("knobs.reset", name=name, value=number_text(field.default)),
+        values=values,
+        texts=[number_text(position) for position in values],
+        value=value,
+        text=number_text(value),
+        default=field.default,
+        changes=changes,
+    )
+
+
+def live_chart(
+    picture: Picture, knobs: Sequence[Knob] = (), *, key: str, fields: Sequence[Field] = ()
+) -> None:
+    """Draw the picture with its knobs; what is released is taken into ``fields``."""
+    data = message(picture, knobs, commit.token(key))
+    _component()(key=key, data=data, on_commit_change=commit.take(fields, key))
+
+
 def message(picture: Picture, knobs: Sequence[Knob], token: int) -> bytes:
     """Everything the browser needs until the next commit."""
     header = {
@@ -65,19 +96,16 @@ def message(picture: Picture, knobs: Sequence[Knob], token: int) -> bytes:
     return encode(header, picture.base, knobs)
 
 
-def live_chart(data: bytes, *, key: str, on_commit: Callable[[], None]) -> None:
-    """Draw the chart. ``on_commit`` runs before the page when a knob is released."""
-    _component()(key=key, data=data, on_commit_change=on_commit)
+@cache
+def _source() -> tuple[str, ...]:
+    return tuple((_HERE / f"live_chart.{kind}").read_text("utf-8") for kind in _KINDS)
 
 
 def _component() -> Callable[..., Any]:
-    """Registered at each run with the same constant texts: a page may be the server's first."""
-    html, css, js = ((_HERE / f"live_chart.{kind}").read_text("utf-8") for kind in _KINDS)
+    """Registered at each run, with the same constant texts: a test makes a runtime for each run."""
+    html, css, js = _source()
     # Plotly does not draw properly inside a shadow root, hence no isolated styles; every class of
     # the component starts with "bn-".
     return st.components.v2.component(
         "bn_live_chart", html=html, css=css, js=js, isolate_styles=False
     )
-
-
-_KINDS = ("html", "css", "js")
