@@ -564,7 +564,7 @@ def _scaled(a: Array, factor: Array) -> Array:
 
 def _sum(a: Array) -> Array:
     """Sum of each feature."""
-    result: Array = np.add.reduce(a, axis=(0, 2))
+    result: Array = np.einsum("mdk->d", a)
     return result
 
 

@@ -86,10 +86,10 @@ def count_below(
     counts = np.empty(mapped.shape, np.int64)
     for rows, side in ((~backwards, up), (backwards, down)):
         if len(ordered) == 1:
-            counts[rows] = np.searchsorted(ordered[0], mapped[rows], side)
+            counts[rows] = ordered[0].searchsorted(mapped[rows], side)
         else:
             for i in np.flatnonzero(rows):
-                counts[i] = np.searchsorted(ordered[i], mapped[i], side)
+                counts[i] = ordered[i].searchsorted(mapped[i], side)
     counts[backwards] = size - counts[backwards]
     flat = scale == 0  # every value equals the shift
     if flat.any():

@@ -132,7 +132,7 @@ def _stage(
 def _x_stage(rows: Floats, edges: Floats, f: Activation) -> Stage:
     """As ``_stage``, but every row has an axis of its own."""
     n, size = rows.shape
-    below = [np.searchsorted(row, ends) for row, ends in zip(rows, edges, strict=True)]
+    below = [row.searchsorted(ends) for row, ends in zip(rows, edges, strict=True)]
     counts, outside = _histogram(np.array(below), size)
     one, zero = np.ones(n), np.zeros(n)
     saturated = _share_saturated(rows, one, zero, f)

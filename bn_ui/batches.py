@@ -53,12 +53,16 @@ def hidden_stack(hidden: Hidden, scales: np.ndarray, columns: slice) -> np.ndarr
     """
     # A whole layer at 41 scales takes 80 times the memory of one unit at 121: two shelves.
     keep = _few_units if columns.stop - columns.start == 1 else _many_units
-    return keep(hidden, tuple(scales.tolist()), columns.start, columns.stop)
+    return keep(hidden, len(scales), columns.start, columns.stop, scales)
 
 
-def _stack(hidden: Hidden, scales: tuple[float, ...], start: int, stop: int) -> np.ndarray:
+def _stack(
+    hidden: Hidden, positions: int, start: int, stop: int, _scales: np.ndarray
+) -> np.ndarray:
+    """The shelf's key is without the scales, as hashing them took longer than all the rest: their
+    number says which grid they are."""
     make = hidden_batch.__wrapped__  # at these scales one batch will hardly be asked for again
-    return _read_only(np.stack([make(hidden, scale)[:, start:stop] for scale in scales]))
+    return _read_only(np.stack([make(hidden, scale)[:, start:stop] for scale in _scales.tolist()]))
 
 
 _few_units = st.cache_resource(max_entries=64, show_spinner=False)(_stack)

@@ -16,6 +16,7 @@ MAX_COLUMNS = 64
 MAX_BYTES = 1_000_000
 BOX_CHARACTERS = 20_000  # the browser sends the box along with every change of anything
 MAX_MAGNITUDE = 1e12  # squares and cubes of it are still far from overflow
+SEPARATORS = ("[;；]", "\t", "[,，]")  # the first that a line has; blanks if it has none
 LINK_CHARACTERS = 1500  # a link that every browser, messenger and QR code takes
 
 
@@ -55,7 +56,8 @@ def parse(text: str) -> OwnBatch:
         (i, _cells(line)) for i, line in enumerate(text.splitlines(), 1) if line.strip(" ,;\t")
     ]
     names: list[str] = []
-    if lines and not any(_is_number(cell) for cell in lines[0][1]):
+    # 1,5 is no name either: its comma is explained below.
+    if lines and not any(_is_number(cell.replace(",", ".")) for cell in lines[0][1]):
         names = lines[0][1]
         lines = lines[1:]
     if not lines:
@@ -72,10 +74,15 @@ def parse(text: str) -> OwnBatch:
 
 
 def _cells(line: str) -> list[str]:
-    """Cells of a line: at commas, semicolons or tabs if it has any, else at blanks."""
+    """Cells of a line: at semicolons, else at tabs, else at commas, else at blanks.
+
+    Where decimals are written 1,5 spreadsheets separate by semicolons or tabs. Such a comma is no
+    separator: the cell is then explained as not a number, and not read as two.
+    """
     line = line.strip()
-    if re.search(r"[,;\t，；]", line):
-        return [cell.strip().strip('"') for cell in re.split(r"[,;\t，；]", line)]
+    for separator in SEPARATORS:
+        if re.search(separator, line):
+            return [cell.strip().strip('"') for cell in re.split(separator, line)]
     return line.split()
 
 

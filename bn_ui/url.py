@@ -150,12 +150,12 @@ def save(fields: Sequence[Field]) -> None:
 def link_parameters(fields: Sequence[Field], *, always_language: bool = False) -> dict[str, str]:
     """The link's parameters. The language is named if it is not what this browser would get."""
     lang = language_field()
-    named = {lang.key: value(lang)} if always_language else _named([lang])
-    return named | _named(fields)
-
-
-def _named(fields: Sequence[Field]) -> dict[str, str]:
-    texts = {f.key: f.write(value(f)) for f in fields if value(f) != f.default}
+    values = [(field, value(field)) for field in (lang, *fields)]
+    texts = {
+        field.key: field.write(now)
+        for field, now in values
+        if now != field.default or (always_language and field is lang)
+    }
     return {key: text for key, text in texts.items() if text}
 
 

@@ -4,6 +4,7 @@ The outside referees are central differences (here) and PyTorch (test_against_to
 """
 
 import dataclasses
+import doctest
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bn_core
 from bn_core import (
     RunningStats,
     backward_eval,
@@ -69,6 +71,13 @@ def truth(x, eps=EPS):
 
 def largest_error(a, b):
     return float(np.abs(a - b).max())
+
+
+@pytest.mark.parametrize("module", [bn_core, bn_core.batchnorm, bn_core.gradcheck])
+def test_examples_of_the_docstrings(module):
+    failed, attempted = doctest.testmod(module)
+    assert attempted > 0
+    assert failed == 0
 
 
 # ---- Forward, training ---------------------------------------------------------------------------

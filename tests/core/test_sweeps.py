@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from bn_core.activations import ACTIVATIONS, Activation
 from bn_core.batchnorm import forward_train
-from bn_core.sweeps import BINS, FIXED_AXIS, FIXED_BINS, Passage, follow, output_edges, own_axis, passage
+from bn_core.sweeps import (
+    BINS,
+    FIXED_AXIS,
+    FIXED_BINS,
+    Passage,
+    follow,
+    output_edges,
+    own_axis,
+    passage,
+)
 
 Setting = tuple[np.ndarray, float, float, float]  # batch (m, d), gamma, beta, eps
 
@@ -171,7 +180,9 @@ class TestPassage:
         assert np.abs(x_hat).max() <= bound * (1 + 1e-9)
         found = passage(x, activation=self.sigmoid)
         beyond = np.abs(found.x_hat.edges) > bound
-        ends = np.minimum(beyond[:-1], beyond[1:]) & (found.x_hat.edges[:-1] * found.x_hat.edges[1:] > 0)
+        ends = np.minimum(beyond[:-1], beyond[1:]) & (
+            found.x_hat.edges[:-1] * found.x_hat.edges[1:] > 0
+        )
         assert found.x_hat.counts[0, ends].sum() == 0
 
     @pytest.mark.parametrize("name", ACTIVATIONS)
