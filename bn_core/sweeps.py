@@ -25,10 +25,10 @@ FIXED_BINS = 64
 class Stage:
     """One quantity at n knob positions.
 
-    ``edges`` (bins+1,) or (n, bins+1); ``counts`` (n, bins), bins half open [a, b); ``outside``
-    (n,) values beyond the axis; ``saturated`` (n,) share of values where |f′| < 0.2·max|f′| if
-    the activation were applied to this quantity. ``moments`` and ``saturated`` are None for the
-    activation's output.
+    ``edges`` (bins+1,) or (n, bins+1); ``counts`` (n, bins), bins half open [a, b) except x's last,
+    which holds its upper end; ``outside`` (n,) values beyond the axis; ``saturated`` (n,) share of
+    values where |f′| < 0.2·max|f′| if the activation were applied to this quantity. ``moments``
+    and ``saturated`` are None for the activation's output.
     """
 
     edges: Floats
@@ -130,9 +130,11 @@ def _stage(
 
 
 def _x_stage(rows: Floats, edges: Floats, f: Activation) -> Stage:
-    """As ``_stage``, but every row has an axis of its own."""
+    """As ``_stage``, but every row has an axis of its own, which may end at its largest value."""
     n, size = rows.shape
-    below = [row.searchsorted(ends) for row, ends in zip(rows, edges, strict=True)]
+    closed = edges.copy()
+    closed[:, -1] = np.nextafter(edges[:, -1], np.inf)
+    below = [row.searchsorted(ends) for row, ends in zip(rows, closed, strict=True)]
     counts, outside = _histogram(np.array(below), size)
     one, zero = np.ones(n), np.zeros(n)
     saturated = _share_saturated(rows, one, zero, f)

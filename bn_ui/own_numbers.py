@@ -56,8 +56,7 @@ def parse(text: str) -> OwnBatch:
         (i, _cells(line)) for i, line in enumerate(text.splitlines(), 1) if line.strip(" ,;\t")
     ]
     names: list[str] = []
-    # 1,5 is no name either: its comma is explained below.
-    if lines and not any(_is_number(cell.replace(",", ".")) for cell in lines[0][1]):
+    if lines and all(_is_name(cell) for cell in lines[0][1]):
         names = lines[0][1]
         lines = lines[1:]
     if not lines:
@@ -76,14 +75,18 @@ def parse(text: str) -> OwnBatch:
 def _cells(line: str) -> list[str]:
     """Cells of a line: at semicolons, else at tabs, else at commas, else at blanks.
 
-    Where decimals are written 1,5 spreadsheets separate by semicolons or tabs. Such a comma is no
-    separator: the cell is then explained as not a number, and not read as two.
+    Where decimals are written 1,5 spreadsheets separate by semicolons or tabs, or quote: "1,5".
+    Such a comma is no separator: the cell is explained as not a number, and not read as two.
     """
     line = line.strip()
     for separator in SEPARATORS:
         if re.search(separator, line):
-            return [cell.strip().strip('"') for cell in re.split(separator, line)]
-    return line.split()
+            return [_unquoted(cell.strip()) for cell in re.split(separator, line)]
+    return [_unquoted(cell) for cell in line.split()]
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1] if re.fullmatch('".*"', cell) else cell
 
 
 def _row(line: int, cells: list[str], width: int) -> list[float]:
@@ -101,6 +104,11 @@ def _value(line: int, column: int, cell: str) -> float:
     if abs(value) > MAX_MAGNITUDE:
         raise OwnNumbersError("too_big", line=line, column=column, cell=cell[:20])
     return value
+
+
+def _is_name(cell: str) -> bool:
+    """1,5 and the halves of a quoted "1,5" are no names: they are meant as numbers."""
+    return not _is_number(cell.strip('"').replace(",", "."))
 
 
 def _is_number(cell: str) -> bool:

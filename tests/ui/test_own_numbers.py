@@ -41,6 +41,10 @@ class TestParse:
         np.testing.assert_array_equal(parse(text).x, [[1, 2], [3, 4]])
         assert parse(text).names == ("", "")
 
+    @pytest.mark.parametrize("text", ['"1"\n"2"', "v\n1\n2"])
+    def test_one_column_of_a_spreadsheet(self, text: str):
+        np.testing.assert_array_equal(parse(text).x, [[1], [2]])
+
     def test_one_column(self):
         np.testing.assert_array_equal(parse("1\n-2.5\n3e2").x, [[1], [-2.5], [300]])
 
@@ -110,6 +114,10 @@ class TestWhyNot:
     def test_decimal_commas_are_not_taken_for_separators(self, text: str):
         """Where spreadsheets write 1,5 they separate by semicolons or tabs."""
         assert why_not(text) == ("text", {"line": 1, "column": 1, "cell": "1,5"})
+
+    def test_quoted_decimal_commas_are_not_taken_for_separators(self):
+        text = '"1,5","2,5"\n"3,5","4,5"'
+        assert why_not(text) == ("text", {"line": 1, "column": 1, "cell": '"1'})
 
     @pytest.mark.parametrize("cell", ["nan", "NaN", "inf", "-Infinity", "1e999"])
     def test_not_finite(self, cell: str):
