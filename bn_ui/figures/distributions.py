@@ -366,11 +366,13 @@ def _each_layout(words: Words, names: Sequence[str], after: str, height: int) ->
         "tickvals": [rows - 1 - i + 0.25 for i in range(rows)],
     }
     return _canvas(height) | {
-        "margin": {"l": 90, "r": 8, "t": 30, "b": 42},
+        "margin": {"l": 8, "r": 8, "t": 30, "b": 42},
         "xaxis": _axis((0, 0.48), words["x"], "@x"),
         "xaxis2": _axis((0.54, 1), words[after], f"@{after}", range=list(FIXED_AXIS))
         | {"anchor": "y2"},
-        "yaxis": _axis((0, 1), "", **ticks, ticktext=list(names)) | {"showgrid": False},
+        # Names may be long, and wider in Chinese: Plotly makes room for them.
+        "yaxis": _axis((0, 1), words["axis_rows"], **ticks, ticktext=list(names))
+        | {"showgrid": False, "automargin": True},
         "yaxis2": _axis((0, 1), "", **ticks)
         | {"anchor": "x2", "showgrid": False, "showticklabels": False},
         "annotations": [

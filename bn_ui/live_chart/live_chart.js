@@ -228,6 +228,7 @@ class LiveChart {
     this.showNumbers();
     await plotly(this.message.plotly);
     if (!this.root.isConnected) return;
+    if (!this.plotted) figure.textContent = ""; // an earlier attempt may have failed
     await this.plot(figure);
     this.plotted = true;
     this.pictures += 1;
@@ -245,8 +246,11 @@ class LiveChart {
       return;
     }
     const traces = [...this.moving];
-    const frame = { data: traces.map((i) => ({ x: data[i].x, y: data[i].y, customdata: data[i].customdata })), traces };
-    await window.Plotly.animate(figure, frame, CURVES_ONLY);
+    const curves = traces.map((i) => {
+      const { x, y, customdata } = data[i];
+      return { x, y, customdata };
+    });
+    await window.Plotly.animate(figure, { data: curves, traces }, CURVES_ONLY);
   }
 
   // Figure for this width and theme, before any numbers are put in.
