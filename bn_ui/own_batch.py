@@ -58,9 +58,9 @@ def _limits() -> str:
 def _read(field: Field) -> OwnBatch:
     """Parse what there is; on an error say so and fall back on the last batch that was good."""
     good = f"{field.key}_good"
-    file_error = st.session_state.get(f"{field.key}_file_error")
-    if file_error:
-        st.error(file_error, icon=":material/error:")
+    if refused := st.session_state.get(f"{field.key}_file_error"):
+        filename, error = refused
+        st.error(f"{_quoted(filename)}: {_explain(error)}", icon=":material/error:")
     try:
         batch = own_numbers.parse(st.session_state.get(_aside(field.key), url.value(field)))
     except OwnNumbersError as error:
@@ -74,7 +74,13 @@ def _read(field: Field) -> OwnBatch:
 
 
 def _explain(error: OwnNumbersError) -> str:
-    return t(f"own.error_{error.reason}", **error.values)
+    values = {k: _quoted(v) if isinstance(v, str) else v for k, v in error.values.items()}
+    return t(f"own.error_{error.reason}", **values)
+
+
+def _quoted(text: str) -> str:
+    """Text from outside, to be shown as it stands: as Markdown it could be a link or a picture."""
+    return f"`{text.replace('`', ' ')}`" if text.strip() else ""
 
 
 def _aside(key: str) -> str:
@@ -96,7 +102,7 @@ def _take_file(key: str) -> None:
         text = own_numbers.decode(file.getvalue())
         own_numbers.parse(text)
     except OwnNumbersError as error:
-        st.session_state[f"{key}_file_error"] = f"{file.name}: {_explain(error)}"
+        st.session_state[f"{key}_file_error"] = (file.name, error)
         return
     if len(text) <= own_numbers.BOX_CHARACTERS:
         st.session_state[key] = text

@@ -108,7 +108,9 @@ def language_field() -> Field:
 
 
 def load(fields: Sequence[Field]) -> None:
-    """Make every field's value stand in the session state, before any widget is drawn.
+    """Make every field's value stand in the session state, before any widget of theirs is drawn.
+
+    A page calls it with all its fields; a fragment, which also runs alone, with those it draws.
 
     On the first run of a session and on the browser's Back and Forward the link decides; on any
     other run the session does, and a field that was not drawn last time is brought back.

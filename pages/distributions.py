@@ -362,6 +362,7 @@ def noise() -> None:
     url.save(FIELDS)
 
 
+url.load(FIELDS)
 st.markdown(prose(CHAPTER, "intro"))
 lab()
 st.markdown(prose(CHAPTER, "reading"))
