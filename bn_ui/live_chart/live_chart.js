@@ -9,6 +9,7 @@
 
 const ANSWER_WITHIN_MS = 3000; // then older data is accepted: the proposal was lost
 const KEY_PAUSE_MS = 250; // arrow keys commit after a pause, not at every press
+const DRAG_PX = 4; // a press that moves farther is a drag and no click
 const NARROW_PX = 560;
 
 const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false };
@@ -129,19 +130,34 @@ class LiveChart {
     const input = element("input", { type: "range", id, min: 0, step: 1 });
     const box = element("div", { className: "bn-knob" });
     box.dataset.knob = key;
-    box.append(label, output, reset, input);
+    box.append(label, output, input, reset); // the keyboard comes to the knob before its reset
     this.knobs.set(key, { label, output, reset, input });
 
     let fromKeys = false;
-    let doubled = false;
+    let doubled = false; // in the second press of a double click that has not become a drag
+    let cancelled = false; // in a press that became a scroll of the page
+    let pressedAt = 0;
+    let before; // where the knob was moved to before this press
     input.addEventListener("keydown", () => (fromKeys = true));
-    input.addEventListener("pointerdown", () => (fromKeys = false));
+    input.addEventListener("pointerdown", (event) => {
+      fromKeys = cancelled = false;
+      pressedAt = event.clientX;
+      before = this.moved.get(key);
+    });
     input.addEventListener("mousedown", (event) => (doubled = event.detail > 1));
+    input.addEventListener("pointermove", (event) => {
+      if (Math.abs(event.clientX - pressedAt) > DRAG_PX) doubled = false;
+    });
+    input.addEventListener("pointercancel", () => {
+      cancelled = true;
+      this.putBack(key, before);
+    });
     input.addEventListener("input", () => {
       clearTimeout(this.commitTimer);
       this.move(key, Number(input.value));
     });
     input.addEventListener("change", () => {
+      if (cancelled) return;
       if (fromKeys) {
         this.commitTimer = setTimeout(() => this.release(), KEY_PAUSE_MS);
       } else if (!doubled) {
@@ -156,7 +172,7 @@ class LiveChart {
       this.release();
       doubled = false;
     };
-    input.addEventListener("dblclick", toDefault);
+    input.addEventListener("dblclick", () => doubled && toDefault());
     reset.addEventListener("click", toDefault);
     return box;
   }
@@ -171,6 +187,14 @@ class LiveChart {
   release() {
     this.active = null;
     this.commit();
+  }
+
+  putBack(key, position) {
+    this.active = null;
+    if (position === undefined) this.moved.delete(key);
+    else this.moved.set(key, position);
+    this.showKnobs();
+    this.requestPicture();
   }
 
   say(key, text) {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.driving import Lab, watch
+from tests.browser.driving import Lab, Watch
 from tests.browser.serving import ROOT, Server
 
 FLAGS = [
@@ -24,8 +24,7 @@ FLAGS = [
     "--disable-sync",
 ]
 HERE = Path(__file__).parent
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+SETTINGS = {"viewport": {"width": 1280, "height": 900}, "locale": "en-US"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,9 +75,7 @@ def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     opened: list[BrowserContext] = []
 
     def new(**options: Any) -> BrowserContext:
-        settings = {"viewport": DESKTOP, "locale": "en-US", "reduced_motion": "reduce"} | options
-        context = browser.new_context(**settings)
-        context.set_default_timeout(20_000)
+        context = browser.new_context(**SETTINGS | options)
         opened.append(context)
         return context
 
@@ -87,16 +84,33 @@ def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
         context.close()
 
 
-@pytest.fixture
-def lab(new_context: Callable[..., BrowserContext], server: Server) -> Iterator[Callable[..., Lab]]:
-    """Opens the chapter; afterwards no page may have complained, nor asked another host."""
-    seen: list[str] = []
+@pytest.fixture(scope="session")
+def desktop(browser: Browser) -> Iterator[Page]:
+    """One tab for all tests that need no other: a new one takes three seconds to warm up.
 
-    def open_lab(path: str = "/distributions", at: Server | None = None, **options: Any) -> Lab:
-        page: Page = new_context(**options).new_page()
-        where = at or server
-        watch(page, where.url, seen)
-        return Lab(page, where.url).open(path)
+    Every test opens an address in it, which is a new session for Streamlit.
+    """
+    context = browser.new_context(**SETTINGS)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def lab(
+    new_context: Callable[..., BrowserContext], desktop: Page, server: Server
+) -> Iterator[Callable[..., Lab]]:
+    """Opens the chapter; afterwards no page may have complained, nor asked another host."""
+    watched: list[Watch] = []
+
+    def open_lab(
+        path: str = "/distributions", at: Server = server, script: str = "", **options: Any
+    ) -> Lab:
+        page = new_context(**options).new_page() if options or script else desktop
+        if script:
+            page.add_init_script(script)
+        watched.append(Watch(page, at.url))
+        return Lab(page, at.url).open(path)
 
     yield open_lab
+    seen = [complaint for watch in watched for complaint in watch.end()]
     assert not seen, "\n".join(seen)
