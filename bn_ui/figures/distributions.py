@@ -23,10 +23,9 @@ import numpy as np
 from bn_core.activations import Activation
 from bn_core.summaries import BatchNoise, rung
 from bn_core.sweeps import FIXED_AXIS, FIXED_BINS, Passage, Stage, output_edges
+from bn_ui.figures import parts
 from bn_ui.figures.changes import Change, Table, cells, layout, trace
-
-Figure = dict[str, Any]
-Words = Mapping[str, str]
+from bn_ui.figures.parts import Figure, Words
 
 STAGES = ("x", "x_hat", "y")
 STATISTICS = ("mean", "sd", "skew", "saturated", "outside")
@@ -186,70 +185,26 @@ def _layout(words: Words, f: Activation, place: Mapping[str, Any], height: int) 
     low, high = output_edges(f)[[0, -1]].tolist()
     margin = 0.04 * (high - low)
     output_range = [low - margin, high + margin]
-    return _canvas(height) | {
-        "xaxis": _axis(place["x"][0], words["axis_x"], "@x"),
-        "yaxis": _axis(place["x"][1], words["axis_share"], nticks=4),
-        "xaxis2": _axis(place["both"][0], words["axis_y"], "@y", range=list(FIXED_AXIS))
+    return parts.canvas(height) | {
+        "xaxis": parts.axis(place["x"][0], words["axis_x"], "@x"),
+        "yaxis": parts.axis(place["x"][1], words["axis_share"], nticks=4),
+        "xaxis2": parts.axis(place["both"][0], words["axis_y"], "@y", range=list(FIXED_AXIS))
         | {"anchor": "y2", "nticks": 9},
-        "yaxis2": _axis(place["both"][1], words["axis_share"], nticks=3) | {"anchor": "x2"},
-        "xaxis3": _axis(place["curve"][0], "", range=list(FIXED_AXIS))
+        "yaxis2": parts.axis(place["both"][1], words["axis_share"], nticks=3) | {"anchor": "x2"},
+        "xaxis3": parts.axis(place["curve"][0], "", range=list(FIXED_AXIS))
         | {"anchor": "y3", "showticklabels": False, "nticks": 9},
-        "yaxis3": _axis(place["curve"][1], "f", "@activation", range=output_range)
+        "yaxis3": parts.axis(place["curve"][1], "f", "@activation", range=output_range)
         | {"anchor": "x3", "nticks": 4},
-        "xaxis4": _axis(place["output"][0], words["axis_share"], nticks=2) | {"anchor": "y4"},
-        "yaxis4": _axis(place["output"][1], "", range=output_range)
+        "xaxis4": parts.axis(place["output"][0], words["axis_share"], nticks=2) | {"anchor": "y4"},
+        "yaxis4": parts.axis(place["output"][1], "", range=output_range)
         | {"anchor": "x4", "showticklabels": False, "nticks": 4},
         "annotations": [
-            _title("x", words["title_x"], "@x"),
-            _title("x2", words["title_both"], "@text"),
-            _title("x3", words["title_curve"], "@activation"),
-            _title("x4", words["title_output"], "@activation"),
+            parts.title("x", words["title_x"], "@x"),
+            parts.title("x2", words["title_both"], "@text"),
+            parts.title("x3", words["title_curve"], "@activation"),
+            parts.title("x4", words["title_output"], "@activation"),
             _note(place, words["note_saturated"]),
         ],
-    }
-
-
-def _canvas(height: int) -> Figure:
-    return {
-        "height": height,
-        "margin": {"l": 48, "r": 8, "t": 8, "b": 42},
-        "paper_bgcolor": "@background",
-        "plot_bgcolor": "@background",
-        "font": {"family": "@font", "size": 13, "color": "@text"},
-        "showlegend": False,
-        "hovermode": "closest",
-        "dragmode": False,
-        "hoverlabel": {"font": {"family": "@font"}},
-    }
-
-
-def _axis(
-    domain: Sequence[float], title: str, colour: str = "@text", nticks: int = 5, **more: Any
-) -> Figure:
-    return {
-        "domain": list(domain),
-        "title": {"text": title, "font": {"color": colour, "size": 13}, "standoff": 4},
-        "fixedrange": True,
-        "autorange": False,
-        "range": [0, 1],
-        "nticks": nticks,
-        "gridcolor": "@grid",
-        "linecolor": "@border",
-        "zeroline": False,
-    } | more
-
-
-def _title(axis: str, text: str, colour: str) -> Figure:
-    return {
-        "xref": f"{axis} domain",
-        "yref": f"{axis.replace('x', 'y')} domain",
-        "x": 0,
-        "y": 1,
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "text": text,
-        "showarrow": False,
-        "font": {"color": colour, "size": 14},
     }
 
 
@@ -365,19 +320,19 @@ def _each_layout(words: Words, names: Sequence[str], after: str, height: int) ->
         "range": [-0.1, rows + 0.1],
         "tickvals": [rows - 1 - i + 0.25 for i in range(rows)],
     }
-    return _canvas(height) | {
+    return parts.canvas(height) | {
         "margin": {"l": 8, "r": 8, "t": 30, "b": 42},
-        "xaxis": _axis((0, 0.48), words["x"], "@x"),
-        "xaxis2": _axis((0.54, 1), words[after], f"@{after}", range=list(FIXED_AXIS))
+        "xaxis": parts.axis((0, 0.48), words["x"], "@x"),
+        "xaxis2": parts.axis((0.54, 1), words[after], f"@{after}", range=list(FIXED_AXIS))
         | {"anchor": "y2"},
         # Names may be long, and wider in Chinese: Plotly makes room for them.
-        "yaxis": _axis((0, 1), words["axis_rows"], **ticks, ticktext=list(names))
+        "yaxis": parts.axis((0, 1), words["axis_rows"], **ticks, ticktext=list(names))
         | {"showgrid": False, "automargin": True},
-        "yaxis2": _axis((0, 1), "", **ticks)
+        "yaxis2": parts.axis((0, 1), "", **ticks)
         | {"anchor": "x2", "showgrid": False, "showticklabels": False},
         "annotations": [
-            _title("x", words["title_each_x"], "@x"),
-            _title("x2", words[f"title_each_{after}"], f"@{after}"),
+            parts.title("x", words["title_each_x"], "@x"),
+            parts.title("x2", words[f"title_each_{after}"], f"@{after}"),
         ],
     }
 
@@ -453,7 +408,7 @@ def _noise_line(
 
 
 def _noise_layout(words: Words, noise: BatchNoise, places: Any, height: int) -> Figure:
-    layout = _canvas(height) | {"annotations": []}
+    layout = parts.canvas(height) | {"annotations": []}
     sizes = noise.sizes.tolist()
     for axis, (place, name, colour) in zip(
         ("", "2"),
@@ -466,14 +421,14 @@ def _noise_layout(words: Words, noise: BatchNoise, places: Any, height: int) -> 
             "autorange": True,
             "anchor": f"y{axis}",
         }
-        layout[f"xaxis{axis}"] = _axis(place[0], words["axis_m"]) | across
-        layout[f"yaxis{axis}"] = _axis(place[1], words[f"axis_{name}"], colour) | {
+        layout[f"xaxis{axis}"] = parts.axis(place[0], words["axis_m"]) | across
+        layout[f"yaxis{axis}"] = parts.axis(place[1], words[f"axis_{name}"], colour) | {
             "type": "log",
             "autorange": True,
             "anchor": f"x{axis}",
             "dtick": 1,
         }
-        layout["annotations"].append(_title(f"x{axis}", words[f"title_{name}"], colour))
+        layout["annotations"].append(parts.title(f"x{axis}", words[f"title_{name}"], colour))
     return layout
 
 
