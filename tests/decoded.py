@@ -74,3 +74,12 @@ def apply(figure: dict[str, Any], changes: list[dict[str, Any]], row: int) -> li
                 trace[change["attribute"]] = heights.tolist()
                 trace["customdata"] = values.tolist()
     return numbers
+
+
+def themed(node: Any, palette: dict[str, str]) -> Any:
+    """``node`` with the colour "@name" replaced by the palette's, as the script does."""
+    if isinstance(node, str) and node.startswith("@"):
+        return palette[node[1:]]
+    if isinstance(node, dict):
+        return {key: themed(value, palette) for key, value in node.items()}
+    return [themed(item, palette) for item in node] if isinstance(node, list) else node

@@ -138,9 +138,13 @@ class LiveChart {
     let cancelled = false; // in a press that became a scroll of the page
     let pressedAt = 0;
     let before; // where the knob was moved to before this press
-    input.addEventListener("keydown", () => (fromKeys = true));
+    input.addEventListener("keydown", () => {
+      fromKeys = true;
+      cancelled = false;
+    });
     input.addEventListener("pointerdown", (event) => {
-      fromKeys = cancelled = false;
+      fromKeys = false;
+      cancelled = false;
       pressedAt = event.clientX;
       before = this.moved.get(key);
     });

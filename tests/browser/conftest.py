@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.driving import Lab, Watch
-from tests.browser.serving import ROOT, Server
+from tests.browser.serving import FLAGS, ROOT, Server, chromium
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HERE = Path(__file__).parent
+collect_ignore = ["plain_page.py", "slow_server.py"]  # programs, which run when imported
 SETTINGS = {"viewport": {"width": 1280, "height": 900}, "locale": "en-US"}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests last: what is quick to see should be seen quickly."""
     items.sort(key=lambda item: HERE in item.path.parents)
-
-
-def chromium() -> str | None:
-    named = os.environ.get("CHROMIUM")
-    names = [named] if named else ["chromium", "chromium-browser", "google-chrome"]
-    return next((path for path in map(shutil.which, names) if path), None)
 
 
 @pytest.fixture(scope="session")
@@ -95,19 +80,38 @@ def desktop(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+@pytest.fixture(scope="session")
+def phone(browser: Browser) -> Iterator[Page]:
+    """The same for a phone."""
+    context = browser.new_context(**SETTINGS | PHONE)
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
 def lab(
-    new_context: Callable[..., BrowserContext], desktop: Page, server: Server
+    new_context: Callable[..., BrowserContext],
+    server: Server,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Callable[..., Lab]]:
     """Opens the chapter; afterwards no page may have complained, nor asked another host."""
     watched: list[Watch] = []
 
     def open_lab(
-        path: str = "/distributions", at: Server = server, script: str = "", **options: Any
+        path: str = "/distributions",
+        *,
+        at: Server = server,
+        phone: bool = False,
+        theme: Literal["light", "dark"] = "light",
+        script: str = "",
+        **options: Any,
     ) -> Lab:
-        page = new_context(**options).new_page() if options or script else desktop
-        if script:
+        if options or script:
+            page = new_context(**options).new_page()
             page.add_init_script(script)
+        else:
+            page = request.getfixturevalue("phone" if phone else "desktop")
+        page.emulate_media(color_scheme=theme)
         watched.append(Watch(page, at.url))
         return Lab(page, at.url).open(path)
 

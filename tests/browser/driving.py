@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,77 +23,9 @@ FEATURE = 6  # the column of the feature that the chapter opens with
 # Streamlit looks for its own base path below the page's address, once for each of these.
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 
-PATIENCE = 15_000  # ms until a condition counts as failed
-
 # The app's own Content-Security-Policy forbids `eval`, which Playwright's `wait_for_function` uses:
-# hence `until`.
-HELPERS = """
-window.bn = {
-  root: () => document.querySelector('.bn-live:has([data-knob])'),
-  figure: () => bn.root().querySelector('.bn-figure'),
-  idle: () => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning',
-  histogram: (name) => {
-    const [axis, fill] = {
-      x: ['x', 'tozeroy'], x_hat: ['x2', 'none'], y: ['x2', 'tozeroy'], activation: ['x4', 'tozerox'],
-    }[name];
-    const trace = bn.figure().data?.find((t) => t.xaxis === axis && t.fill === fill && t.customdata);
-    return trace ? Array.from(trace.customdata).slice(0, -1) : null;
-  },
-  shows: (wanted) => Object.entries(wanted).every(([name, counts]) => {
-    const found = bn.histogram(name);
-    return found !== null && found.length === counts.length && found.every((n, i) => n === counts[i]);
-  }),
-  drawn: () => {
-    const charts = [...document.querySelectorAll('.bn-live')];
-    return bn.root() && charts.every((chart) => chart.dataset.pictures > 0);
-  },
-  settled: () => {
-    const { sent, token, shown } = bn.root()?.dataset ?? {};
-    return bn.idle() && shown === '{}' && Number(token) >= Number(sent ?? 0);
-  },
-  until: (holds, what) => new Promise((done, fail) => {
-    const end = performance.now() + PATIENCE;
-    const look = () => {
-      if (holds()) done();
-      else if (performance.now() > end) fail(new Error(`never saw: ${what}`));
-      else requestAnimationFrame(look);
-    };
-    look();
-  }),
-  nextFrame: () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
-  everything: () => {
-    const all = (selector, what) => [...document.querySelectorAll(selector)].map((e) => e[what]);
-    return {
-      title: all('h1', 'innerText'),
-      outputs: all('[data-knob] output', 'textContent'),
-      positions: all('[data-knob] input', 'value'),
-      boxes: all('input[type=number]', 'value'),
-      chosen: all('[role=radio][aria-checked=true]', 'innerText'),
-      cells: all('[data-cell]', 'textContent'),
-      paragraphs: all('[data-testid=stMain] p', 'innerText'),
-      data: bn.figure().data.map((trace) => [Array.from(trace.x), Array.from(trace.y)]),
-    };
-  },
-  pictures: [], // one entry for each picture drawn since `watch`
-  positions: {}, // every position each knob was seen at since `watch`, in order
-  watch: () => {
-    bn.pictures.length = 0;
-    const root = bn.root();
-    new MutationObserver(() => bn.pictures.push({
-      y: bn.histogram('y').join(), shown: root.dataset.shown, sent: Number(root.dataset.sent ?? 0),
-    })).observe(root, { attributes: true, attributeFilter: ['data-pictures'] });
-    const look = () => {
-      for (const box of bn.root()?.querySelectorAll('[data-knob]') ?? []) {
-        const seen = bn.positions[box.dataset.knob] ??= [];
-        const now = Number(box.querySelector('input').value);
-        if (seen.at(-1) !== now) seen.push(now);
-      }
-      requestAnimationFrame(look);
-    };
-    look();
-  },
-};
-""".replace("PATIENCE", str(PATIENCE))
+# hence `bn.until`.
+HELPERS = Path(__file__).with_name("helpers.js").read_text("utf-8")
 
 
 class Watch:
@@ -227,7 +160,9 @@ class Lab:
         """The fifteen numbers below the figure, as they can be read."""
         cells = self.page.locator(".bn-live:has([data-knob]) [data-cell]")
         found = np.zeros(15)
-        for place, text in cells.evaluate_all("all => all.map((c) => [c.dataset.cell, c.textContent])"):
+        for place, text in cells.evaluate_all(
+            "all => all.map((c) => [c.dataset.cell, c.textContent])"
+        ):
             found[int(place)] = read_number(text)
         return found
 

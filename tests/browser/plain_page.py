@@ -1,18 +1,31 @@
 """The same picture the ordinary way: ``st.slider`` above ``st.plotly_chart``."""
 
+from copy import deepcopy
+
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
-from bn_core import forward_train
-from bn_core.sweeps import FIXED_AXIS, FIXED_BINS
+from bn_core.activations import ACTIVATIONS
+from bn_core.sweeps import passage
+from bn_ui.batches import Hidden, hidden_batch
+from bn_ui.figures import distributions as figures
+from bn_ui.live_chart.message import encode
+from bn_ui.palette import BACKGROUNDS, chart_palette
+from bn_ui.text import group
+from tests.decoded import apply, decode, themed
 
-x = np.random.default_rng(0).gamma(2, size=(256, 1))
-gamma = st.slider("γ", -2.0, 4.0, 1.0, 0.025, key="gamma")
-y = forward_train(x, np.array([gamma]), np.zeros(1)).y
-edges = np.linspace(*FIXED_AXIS, FIXED_BINS + 1)
-figure = go.Figure(go.Scatter(x=edges, y=np.histogram(y, edges)[0], line_shape="hv"))
-figure.update_layout(height=440)
-figure.update_xaxes(range=list(FIXED_AXIS))
-figure.update_yaxes(range=[0, 256])
-st.plotly_chart(figure, key="picture")
+f = ACTIVATIONS["sigmoid"]
+x = hidden_batch(Hidden("digits", 256, 5, 32, "sigmoid", 0), 8.0)[:, [6]]
+gamma = st.slider("γ", *figures.GAMMA_RANGE, 1.0, 0.025, key="gamma")
+now = passage(x, gamma=np.array([gamma]), activation=f)
+page = {
+    "text": "#12161c",
+    "background": BACKGROUNDS["light"],
+    "border": "#d3d8de",
+    "font": "sans-serif",
+}
+source = figures.figure(group("distribution_figure"), f, now)
+figure = {name: deepcopy(source[name]) for name in ("data", "layout")}
+figure = themed(figure, chart_palette()["light"] | page)
+apply(figure, decode(encode({}, figures.changes(now, figures.STAGES), [])).base, 0)
+st.plotly_chart(figure, key="picture", theme=None)

@@ -13,7 +13,6 @@ from tests.browser.serving import Server
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 GAMMAS = positions("feature").gamma
 # Roles of what can be operated, as browsers tell them to screen readers.
 OPERATED = {
@@ -97,22 +96,23 @@ def test_a_knob_says_its_value_and_a_picture_what_it_shows(lab: Callable[..., La
 class TestPhone:
     @pytest.mark.parametrize("lang", LANGUAGES)
     def test_nothing_is_wider_than_the_screen(self, lab: Callable[..., Lab], lang: str):
-        tab = lab(f"/distributions?lang={lang}", **PHONE)
-        for query in ("", "&dist_view=each", "&dist_view=pooled&dist_source=own"):
-            tab.open(f"/distributions?lang={lang}{query}")
+        for query in ("", "&dist_view=each&dist_source=own"):
+            tab = lab(f"/distributions?lang={lang}{query}", phone=True)
             wide = tab.page.evaluate(
-                """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain], .bn-live')]
+                """() => [...document.querySelectorAll('html, [data-testid=stMain], .bn-live')]
                     .filter((e) => e.scrollWidth > e.clientWidth)
                     .map((e) => [e.tagName, e.className, e.scrollWidth, e.clientWidth])"""
             )
             assert not wide, query
 
     def test_turning_it_draws_the_other_layout(self, lab: Callable[..., Lab]):
-        tab = lab(**PHONE)
+        tab = lab(phone=True)
         panels = "() => bn.figure().layout.xaxis.domain"
         narrow = tab.page.evaluate(panels)
         tab.page.set_viewport_size({"width": 1000, "height": 390})
-        tab.until("bn.figure().layout.width === bn.root().clientWidth && bn.figure().layout.width > 560")
+        tab.until(
+            "bn.figure().layout.width === bn.root().clientWidth && bn.figure().layout.width > 560"
+        )
         assert tab.page.evaluate(panels) != narrow
         assert tab.histogram("y")
 
@@ -139,13 +139,13 @@ class TestTheme:
 
     @pytest.mark.parametrize("theme", ["light", "dark"])
     def test_colours_are_those_of_the_theme(self, lab: Callable[..., Lab], theme: str):
-        found = self.colours(lab(color_scheme=theme))
+        found = self.colours(lab(theme=theme))
         assert found["y"] == found["row"] == COLOURS[theme]["y"]
         assert found["drawn"]
         assert found["paper"] == BACKGROUNDS[theme]
 
     def test_changing_it_repaints(self, lab: Callable[..., Lab]):
-        tab = lab(color_scheme="light")
+        tab = lab(theme="light")
         tab.page.emulate_media(color_scheme="dark")
         tab.until("bn.figure().layout.paper_bgcolor === given", BACKGROUNDS["dark"])
         assert self.colours(tab)["y"] == COLOURS["dark"]["y"]
@@ -154,7 +154,8 @@ class TestTheme:
 def test_axes_stand_still_while_gamma_is_dragged(lab: Callable[..., Lab]):
     """Otherwise the axis would move and not the curve."""
     tab = lab()
-    ranges = "() => ['xaxis', 'xaxis2', 'xaxis3', 'yaxis3'].map((a) => bn.figure().layout[a].range.join())"
+    ranges = """() => ['xaxis', 'xaxis2', 'xaxis3', 'yaxis3']
+        .map((axis) => bn.figure().layout[axis].range.join())"""
     before = tab.page.evaluate(ranges)
     assert before[1] == ",".join(f"{end:g}" for end in FIXED_AXIS)
     tab.drag("dist_gamma", 0.5, 0.7, 0.9, release=False)
@@ -164,9 +165,7 @@ def test_axes_stand_still_while_gamma_is_dragged(lab: Callable[..., Lab]):
     assert tab.page.evaluate(ranges) == before
 
 
-def test_a_chart_whose_library_does_not_arrive_says_so(
-    new_context: Callable, server: Server
-):
+def test_a_chart_whose_library_does_not_arrive_says_so(new_context: Callable, server: Server):
     page = new_context().new_page()
     page.route("**/plotly.min.js", lambda route: route.abort())
     page.goto(f"{server.url}/distributions?lang=en")

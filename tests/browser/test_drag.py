@@ -14,7 +14,6 @@ pytestmark = pytest.mark.browser
 
 GAMMAS = positions("feature").gamma
 ACROSS = [i / 12 for i in range(2, 12)]
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 def distinct_frames(lab: Lab) -> set[str]:
@@ -40,13 +39,13 @@ def test_a_plain_slider_redraws_nothing_before_the_release(
     """The same drag, the ordinary way: this is why there is a component."""
     page = new_context().new_page()
     page.goto(plain_server.url)
-    page.wait_for_selector(".js-plotly-plot .js-line")
+    page.locator(".js-plotly-plot .js-line").nth(4).wait_for()
     page.evaluate(
         """() => {
             window.lines = new Set();
             const look = () => {
-                const line = document.querySelector('.js-plotly-plot .js-line');
-                if (line) lines.add(line.getAttribute('d'));
+                const all = [...document.querySelectorAll('.js-plotly-plot .js-line')];
+                lines.add(all.map((line) => line.getAttribute('d')).join());
                 requestAnimationFrame(look);
             };
             look();
@@ -57,7 +56,9 @@ def test_a_plain_slider_redraws_nothing_before_the_release(
 
     def move(fraction: float) -> None:
         page.mouse.move(track["x"] + fraction * track["width"], height)
-        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
 
     thumb = page.locator(".st-key-gamma input").evaluate(
         "(input) => (input.value - input.min) / (input.max - input.min)"
@@ -73,25 +74,48 @@ def test_a_plain_slider_redraws_nothing_before_the_release(
     page.wait_for_function("() => lines.size > 1")
 
 
+class Finger:
+    """Touches at fractions of γ's way, and so many pixels above it."""
+
+    def __init__(self, tab: Lab) -> None:
+        self.tab = tab
+        self.session = tab.page.context.new_cdp_session(tab.page)
+
+    def touch(self, kind: str, point: tuple[float, float] | None = None) -> None:
+        points = [dict(zip("xy", point, strict=True))] if point else []
+        self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        self.tab.next_frame()
+
+
 def test_finger(lab: Callable[..., Lab]):
-    tab = lab(**PHONE)
+    tab = lab(phone=True)
     tab.watch()
-    fingers = tab.page.context.new_cdp_session(tab.page)
-
-    def touch(kind: str, *fractions: float) -> None:
-        points = [dict(zip("xy", tab.point("dist_gamma", f), strict=True)) for f in fractions]
-        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-        tab.next_frame()
-
-    touch("touchStart", 0.5)
+    finger = Finger(tab)
+    finger.touch("touchStart", tab.point("dist_gamma", 0.5))
     for fraction in ACROSS:
-        touch("touchMove", fraction)
+        finger.touch("touchMove", tab.point("dist_gamma", fraction))
     assert len(distinct_frames(tab)) >= 5
     assert tab.sent() == 0
-    touch("touchEnd")
+    finger.touch("touchEnd")
     tab.settle()
     assert tab.sent() == 1
     tab.assert_shows(gamma=GAMMAS[tab.at("dist_gamma")])
+
+
+def test_a_finger_that_scrolls_the_page_over_a_knob_leaves_it_alone(lab: Callable[..., Lab]):
+    tab = lab("/distributions?dist_gamma=2", phone=True)
+    finger = Finger(tab)
+    x, y = tab.point("dist_gamma", 0.2)
+    finger.touch("touchStart", (x, y))
+    for step in range(1, 9):
+        finger.touch("touchMove", (x, y - 20 * step))
+    finger.touch("touchEnd")
+    tab.until("document.querySelector('[data-testid=stMain]').scrollTop > 0")
+    assert tab.sent() == 0
+    tab.assert_shows(gamma=2.0)
+    tab.knob("dist_gamma").press("ArrowRight")
+    tab.until("bn.root().dataset.sent > 0")
+    tab.assert_shows(gamma=2.025)
 
 
 def test_arrow_keys(lab: Callable[..., Lab]):
@@ -154,6 +178,21 @@ class TestReset:
         tab.until("bn.root().dataset.sent > 0")
         tab.assert_shows()
         assert tab.sent() <= 2
+
+    def test_a_click_and_then_a_drag_is_no_double_click(self, lab: Callable[..., Lab]):
+        tab = lab("/distributions?dist_gamma=3")
+        mouse = tab.page.mouse
+        mouse.move(*tab.point("dist_gamma", 5 / 6))
+        mouse.down()
+        mouse.up()
+        mouse.down(click_count=2)
+        for fraction in (0.7, 0.6, 0.4):
+            mouse.move(*tab.point("dist_gamma", fraction))
+            tab.next_frame()
+        mouse.up(click_count=2)
+        tab.until("bn.root().dataset.sent > 0")
+        assert tab.at("dist_gamma") < 110, "neither where it was nor at the default, 120"
+        tab.assert_shows(gamma=GAMMAS[tab.at("dist_gamma")])
 
     def test_button(self, lab: Callable[..., Lab]):
         tab = lab("/distributions?dist_gamma=3&dist_beta=1")

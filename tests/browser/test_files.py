@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bn_core.sweeps import follow
 from bn_core.activations import ACTIVATIONS
+from bn_core.sweeps import follow
 from bn_ui import own_numbers
 from bn_ui.text import labels
 from tests.browser.driving import START, Lab, opening_batch
@@ -38,7 +38,9 @@ class TestOwnNumbers:
         paste(tab, RAGGED)
         alert = tab.page.locator(ALERT)
         alert.wait_for()
-        assert labels("en")["own.error_ragged"].format(line=2, cells=1, width=2) in alert.inner_text()
+        assert (
+            labels("en")["own.error_ragged"].format(line=2, cells=1, width=2) in alert.inner_text()
+        )
         assert tab.page.locator(".st-key-dist_own textarea").input_value() == RAGGED
         tab.settle().await_picture(START, batch(GOOD))
         better = "1,2\n3,0\n5,9"
@@ -101,5 +103,8 @@ class TestDownloads:
         found = np.array(rows, dtype=float)
         assert found[:, 0].tolist() == list(range(1, len(x) + 1))
         assert set(found[:, 1]) == {7.0}
-        expected = (x, *follow(x, gamma=2.5, beta=-1.0, eps=1e-5, activation=ACTIVATIONS["sigmoid"]))
+        expected = (
+            x,
+            *follow(x, gamma=2.5, beta=-1.0, eps=1e-5, activation=ACTIVATIONS["sigmoid"]),
+        )
         np.testing.assert_array_equal(found[:, 2:], np.concatenate(expected, axis=1))

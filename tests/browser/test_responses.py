@@ -33,4 +33,6 @@ def test_plotly_is_compressed_and_kept(server: Server):
 def test_nothing_of_the_project_is_served_as_a_file(server: Server):
     for path in ("/app/static/app.py", "/content/en/labels.toml", "/.streamlit/config.toml"):
         _, body = get(server.url + path)
-        assert body == get(server.url + "/")[1], "Streamlit answers every unknown path with its page"
+        assert body == get(server.url + "/")[1], (
+            "Streamlit answers every unknown path with its page"
+        )

@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bn_core.summaries import Moments, count_below, moments, nice_bounds, rung
+from bn_core.summaries import (
+    Moments,
+    batch_noise,
+    count_below,
+    largest_possible,
+    moments,
+    nice_bounds,
+    rung,
+)
 
 finite = st.floats(-1e9, 1e9).map(lambda v: round(v, 6))
 small = st.floats(-100, 100)
@@ -156,3 +164,43 @@ class TestRung:
 
     def test_beyond_the_ladder_is_its_top(self):
         assert rung(np.array([105.0])).tolist() == [100.0]
+
+
+class TestBatchNoise:
+    population = np.random.default_rng(0).standard_normal(20_000) * 3 + 50
+    sizes = (2, 8, 32, 128)
+
+    def test_scatter_of_the_mean_is_the_theory_for_any_distribution(self):
+        skewed = np.random.default_rng(1).gamma(0.5, size=20_000)
+        for values in (self.population, skewed):
+            noise = batch_noise(values, self.sizes, 4000, seed=0)
+            np.testing.assert_allclose(noise.mean_theory, values.std() / np.sqrt(self.sizes))
+            np.testing.assert_allclose(noise.mean_sd, noise.mean_theory, rtol=0.05)
+
+    def test_scatter_of_the_variance_is_the_theory_for_a_normal_distribution_only(self):
+        noise = batch_noise(self.population, self.sizes, 4000, seed=0)
+        np.testing.assert_allclose(noise.var_sd, noise.var_theory, rtol=0.06)
+        heavy = np.random.default_rng(1).standard_t(5, 20_000)
+        noise = batch_noise(heavy, self.sizes, 4000, seed=0)
+        assert (noise.var_sd > 1.2 * noise.var_theory).all()
+
+    def test_variance_theory_by_hand(self):
+        """m σ̂²/σ² has m − 1 degrees of freedom, so its variance is 2(m − 1)."""
+        noise = batch_noise(self.population, (2, 9), 1, seed=0)
+        sigma2 = self.population.var()
+        np.testing.assert_allclose(noise.var_theory, sigma2 * np.array([2**0.5 / 2, 4 / 9]))
+
+    def test_the_seed_decides(self):
+        first, again, other = (
+            batch_noise(self.population, self.sizes, 10, seed=seed) for seed in (0, 0, 1)
+        )
+        np.testing.assert_array_equal(first.mean_sd, again.mean_sd)
+        assert (first.mean_sd != other.mean_sd).all()
+
+
+@pytest.mark.parametrize("m", [1, 2, 10, 256])
+def test_largest_possible_is_reached_by_one_value_apart(m: int):
+    x = np.zeros(m)
+    x[0] = 1.0
+    x_hat = (x - x.mean()) / (x.std() or 1.0)
+    assert np.abs(x_hat).max() == pytest.approx(largest_possible(m))

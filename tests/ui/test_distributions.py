@@ -5,6 +5,7 @@ What the live chart is sent is read back from its message; what a chart proposes
 """
 
 import logging
+import tomllib
 from collections.abc import Iterator
 from copy import deepcopy
 from itertools import product
@@ -20,7 +21,7 @@ from streamlit.testing.v1 import AppTest
 from bn_core.activations import ACTIVATIONS
 from bn_core.datasets import SYNTHETIC_KINDS, synthetic_batch
 from bn_ui import own_numbers
-from bn_ui.text import LANGUAGES, labels
+from bn_ui.text import CONTENT, LANGUAGES, labels
 from tests import direct
 from tests.decoded import Decoded, apply, decode
 from tests.page_definitions import definitions
@@ -32,6 +33,7 @@ DEFAULTS = {field.key: field.default for field in PAGE.FIELDS}
 SOURCES = ("digits", "fashion", "synthetic", "own")
 VIEWS = ("feature", "pooled", "each")
 OWN = PAGE.OWN.key
+FEATURE = PAGE.FEATURE.default - 1  # the column that the chapter opens with
 # One other valid value for every field.
 OTHERS = {
     "dist_gamma": 2.5,
@@ -124,7 +126,10 @@ def test_every_view_and_activation(lang: str, source: str):
         pick(app, "dist_view", view)
         pick(app, "dist_activation", activation)
         assert not app.error
-        assert [app.session_state[k] for k in ("dist_view", "dist_activation")] == [view, activation]
+        assert [app.session_state[k] for k in ("dist_view", "dist_activation")] == [
+            view,
+            activation,
+        ]
         message = chart(app)
         expected = {"dist_gamma", "dist_beta", "dist_eps"}
         assert set(message.knobs) == expected | ({"dist_scale"} & set(HAS_WEIGHTS[source]))
@@ -225,7 +230,7 @@ def test_ten_positions_of_every_knob(view: str, activation: str):
     setting = here(gamma=2.5, beta=-1.5, eps=0.01, activation=activation)
     query = {f"dist_{key}": value for key, value in setting.items()}
     message = chart(opened(**query, dist_view=view))
-    columns = slice(6, 7) if view == "feature" else slice(None)
+    columns = slice(FEATURE, FEATURE + 1) if view == "feature" else slice(None)
     x = direct.hidden(activation=activation)[:, columns]
     assert_numbers(message, x, setting)
     rng = np.random.default_rng(0)
@@ -242,7 +247,7 @@ def test_ten_positions_of_every_knob(view: str, activation: str):
 
 def test_other_batches():
     app = opened(dist_source="fashion", dist_m=100, dist_layer=2, dist_width="16", dist_seed=9)
-    x = direct.hidden("fashion", m=100, layer=2, width=16, seed=9)[:, 6:7]
+    x = direct.hidden("fashion", m=100, layer=2, width=16, seed=9)[:, [FEATURE]]
     assert_numbers(chart(app), x, here())
 
 
@@ -257,7 +262,7 @@ def test_ridges_of_small_pictures():
     message = chart(opened(dist_view="each", dist_gamma=2.5))
     x = direct.hidden()
     rows = PAGE.MOST_SMALL_PICTURES
-    first = 6  # feature 7
+    first = FEATURE
     figure, _ = frame(message, "dist_beta", 30)
     beta = message.knobs["dist_beta"]["values"][30]
     for i in range(rows):
@@ -549,3 +554,80 @@ class TestOwnNumbers:
         paste(app, "height,weight\n1,2\n3,4")
         ticks = chart(app).header["figure"]["layout"]["yaxis"]["ticktext"]
         assert ticks == ["height", "weight"]
+
+
+# ---- predict, noise, quiz --------------------------------------------------------------------
+
+
+SHAPES_CHART, NOISE_CHART, GUESS = "dist_shapes_chart", "dist_noise_chart", "dist_guess"
+
+
+class TestPrediction:
+    def test_the_picture_is_covered_until_there_is_a_guess(self):
+        app = opened()
+        assert SHAPES_CHART not in charts(app)
+        pick(app, GUESS, "bell")
+        assert SHAPES_CHART in charts(app)
+        assert len(app.info) == 1
+        assert not app.success
+        pick(app, GUESS, "same")
+        assert len(app.success) == 1
+        assert not app.info
+
+    def test_nobody_has_to_guess(self):
+        app = opened()
+        checked(app.button(key=f"{GUESS}_show").click().run())
+        assert SHAPES_CHART in charts(app)
+        assert not app.success
+        assert not app.info
+
+    def test_the_table_says_what_the_core_computes(self):
+        app = pick(opened(), GUESS, "same")
+        kinds = [kind for kind in SYNTHETIC_KINDS if kind != "constant"]
+        wanted = []
+        for k, kind in enumerate(kinds):
+            x = synthetic_batch(kind, 256, len(kinds), 0)[:, [k]]
+            found = direct.quantities(x, **here())
+            numbers = direct.table(found, "sigmoid")
+            wanted += [numbers[2], numbers[7], np.abs(found["x_hat"]).max()]
+        np.testing.assert_allclose(chart(app, SHAPES_CHART).cells(), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("population", ["digits", "normal", "heavy_tailed"])
+def test_noise_of_a_mini_batch(population: str):
+    """Measured from batches drawn here with other dice: the same within their scatter."""
+    app = opened(dist_population=population)
+    at_8, at_32, ratio, var_8, theory = chart(app, NOISE_CHART).cells()
+    assert ratio == pytest.approx(at_8 / at_32, rel=1e-6)
+    assert ratio == pytest.approx(2, rel=0.1)
+    assert theory == pytest.approx(np.sqrt(2 * 7) / 8, rel=1e-6)
+    values = {
+        "digits": lambda: direct.hidden(m=1797)[:, FEATURE],
+        "normal": lambda: synthetic_batch("normal", 20_000, 1, 0)[:, 0],
+        "heavy_tailed": lambda: synthetic_batch("heavy_tailed", 20_000, 1, 0)[:, 0],
+    }[population]()
+    drawn = np.random.default_rng(1).choice(values, (4000, 8))
+    assert at_8 == pytest.approx(drawn.mean(axis=1).std(), rel=0.08)
+    if population == "heavy_tailed":  # its fourth moment is infinite: any luck is possible
+        assert var_8 > 1.5 * theory
+    else:
+        assert var_8 == pytest.approx(drawn.var(axis=1).std() / values.var(), rel=0.1)
+
+
+def test_quiz_explains_the_right_answer_and_asks_again_after_a_wrong_one():
+    app = opened()
+    radios = [radio for radio in app.radio if radio.key.startswith("distributions_quiz_")]
+    assert radios
+    for radio in radios:
+        question = questions("en")[radio.key.removeprefix("distributions_quiz_")]
+        assert radio.value is None
+        for option in question["options"]:
+            checked(app.radio(key=radio.key).set_value(option).run())
+            right = option == question["answer"]
+            assert any(question["why"] in box.value for box in app.success) is right
+            assert len(app.info) == (0 if right else 1)
+        checked(app.radio(key=radio.key).set_value(question["answer"]).run())
+
+
+def questions(lang: str) -> dict[str, dict[str, Any]]:
+    return tomllib.loads((CONTENT / lang / "distributions.toml").read_text("utf-8"))

@@ -20,7 +20,7 @@ from bn_ui.figures.changes import Change
 from bn_ui.live_chart.message import encode
 from bn_ui.palette import BACKGROUNDS, COLOURS, MARKDOWN_NAMES, chart_palette
 from bn_ui.text import LANGUAGES, labels
-from tests.decoded import apply, decode
+from tests.decoded import apply, decode, themed
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(bn_ui.live_chart.__file__).with_name("live_chart.js").read_text("utf-8")
@@ -73,14 +73,6 @@ def drawn(name: str, layout: str, theme: str = "light") -> dict[str, Any]:
     figure = themed(figure, chart_palette()[theme] | FROM_THE_PAGE)
     apply(figure, decode(encode({}, changes, [])).base, 0)
     return figure
-
-
-def themed(node: Any, palette: dict[str, str]) -> Any:
-    if isinstance(node, str) and node.startswith("@"):
-        return palette[node[1:]]
-    if isinstance(node, dict):
-        return {key: themed(value, palette) for key, value in node.items()}
-    return [themed(item, palette) for item in node] if isinstance(node, list) else node
 
 
 def tokens(node: Any) -> Iterator[str]:

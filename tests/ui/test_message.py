@@ -8,10 +8,11 @@ import pytest
 import bn_ui.live_chart
 from bn_ui.figures import distributions as figures
 from bn_ui.figures.changes import cells, layout, trace
-from bn_ui.live_chart.message import ALIGNMENT, Knob, encode, nearest
+from bn_ui.live_chart.message import Knob, encode, nearest
 from tests.decoded import decode
 from tests.page_definitions import definitions
 
+EIGHT = 8  # bytes of the largest number, where JavaScript lets an array of them start
 SCRIPT = Path(bn_ui.live_chart.__file__).with_name("live_chart.js")
 
 
@@ -37,7 +38,7 @@ class TestEncode:
         found = decode(encode(header, [], [])).header
         assert {key: found[key] for key in header} == header
 
-    @pytest.mark.parametrize("length", range(2 * ALIGNMENT))
+    @pytest.mark.parametrize("length", range(2 * EIGHT))
     def test_arrays_start_where_a_typed_array_may_start(self, length: int):
         """JavaScript refuses a Float64Array that does not start at a multiple of eight bytes."""
         changes = [
@@ -50,10 +51,10 @@ class TestEncode:
         end = 0
         for change in message.all_changes():
             array = change["array"]
-            assert (message.header_end + array["start"]) % ALIGNMENT == 0
+            assert (message.header_end + array["start"]) % EIGHT == 0
             assert array["start"] == end, "no gap and no overlap"
             end = array["start"] + change["rows"].nbytes
-            end += -end % ALIGNMENT
+            end += -end % EIGHT
         assert message.header_end + end == message.size
         for sent, found in zip(changes + changes, message.all_changes(), strict=True):
             np.testing.assert_array_equal(found["rows"], np.atleast_2d(sent.rows))
@@ -122,25 +123,24 @@ class TestKnob:
         assert nearest(np.array([0.0, 0.5, 1.0]), value) == position
 
 
+KNOBS = {field.key.removeprefix("dist_"): field for field in definitions("distributions").KNOBS}
+
+
 class TestPositions:
     """The grids of the Distributions chapter."""
 
-    fields = {
-        field.key.removeprefix("dist_"): field for field in definitions("distributions").KNOBS
-    }
-
     @pytest.mark.parametrize("view", ["feature", "pooled", "each"])
-    @pytest.mark.parametrize("name", fields)
+    @pytest.mark.parametrize("name", KNOBS)
     def test_default_is_a_position(self, view: str, name: str):
         """Otherwise reset could not get there, and the link would never lose the parameter."""
         grid = getattr(figures.positions(view), name)
-        assert np.sum(grid == self.fields[name].default) == 1
+        assert np.sum(grid == KNOBS[name].default) == 1
 
     @pytest.mark.parametrize("view", ["feature", "pooled", "each"])
-    @pytest.mark.parametrize("name", fields)
+    @pytest.mark.parametrize("name", KNOBS)
     def test_grid_rises_and_every_position_is_a_valid_value(self, view: str, name: str):
         grid = getattr(figures.positions(view), name)
-        field = self.fields[name]
+        field = KNOBS[name]
         assert (np.diff(grid) > 0).all()
         assert [field.valid(value) for value in grid] == grid.tolist()
         assert [field.from_link(field.write(value)) for value in grid] == grid.tolist()

@@ -195,15 +195,16 @@ class TestSecurityHeaders:
         ]
 
 
-class TestContentSecurityPolicy:
-    policy = dict(entry.split(" ", 1) for entry in CONTENT_SECURITY_POLICY.split("; "))
+POLICY = dict(entry.split(" ", 1) for entry in CONTENT_SECURITY_POLICY.split("; "))
 
+
+class TestContentSecurityPolicy:
     def test_allows_the_scripts_inside_streamlits_page_by_their_hash(self):
         scripts = re.findall(r"<script>(.*?)</script>", STREAMLIT_PAGE, flags=re.DOTALL)
         assert scripts, "Streamlit's page has no inline script any more: drop its hash"
         for script in scripts:
             digest = b64encode(sha256(script.encode()).digest()).decode()
-            assert f"'sha256-{digest}'" in self.policy["script-src"].split()
+            assert f"'sha256-{digest}'" in POLICY["script-src"].split()
 
     def test_no_script_is_inside_the_page_that_the_hashes_miss(self):
         """Such as one with attributes, which the search in the code would not find."""
@@ -211,12 +212,12 @@ class TestContentSecurityPolicy:
         assert set(inline) == {"<script>"}
 
     def test_no_other_host_and_no_other_script(self):
-        for directive, sources in self.policy.items():
+        for directive, sources in POLICY.items():
             for source in sources.split():
                 allowed = r"'self'|'none'|blob:|data:|ws:|wss:|'sha256-[\w+/=]+'"
                 if directive == "style-src":
                     allowed += "|'unsafe-inline'"
                 assert re.fullmatch(allowed, source), (directive, source)
-        assert self.policy["default-src"] == "'self'"
-        assert self.policy["object-src"] == "'none'"
-        assert "data:" not in self.policy["script-src"]
+        assert POLICY["default-src"] == "'self'"
+        assert POLICY["object-src"] == "'none'"
+        assert "data:" not in POLICY["script-src"]
