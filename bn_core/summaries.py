@@ -149,11 +149,16 @@ def batch_noise(population: Floats, sizes: tuple[int, ...], batches: int, seed: 
     seed : the same seed, the same batches
     """
     rng = np.random.default_rng(seed)
-    spread = []
-    for m in sizes:
+    spread = np.empty((2, len(sizes)))
+    for k, m in enumerate(sizes):
         drawn = population[rng.integers(len(population), size=(batches, m))]
-        spread.append((drawn.mean(axis=1).std(), drawn.var(axis=1).std()))
-    m = np.array(sizes)
+        spread[:, k] = drawn.mean(axis=1).std(), drawn.var(axis=1).std()
+    every = np.array(sizes)
     sigma = population.std()
-    mean_sd, var_sd = np.array(spread).T
-    return BatchNoise(m, mean_sd, var_sd, sigma / np.sqrt(m), sigma**2 * np.sqrt(2 * (m - 1)) / m)
+    return BatchNoise(
+        sizes=every,
+        mean_sd=spread[0],
+        var_sd=spread[1],
+        mean_theory=sigma / np.sqrt(every),
+        var_theory=sigma**2 * np.sqrt(2 * (every - 1)) / every,
+    )
