@@ -46,13 +46,15 @@ class Moments:
 def moments(rows: Floats) -> Moments:
     """Moments of each row of ``rows``, shape (n, K)."""
     mean = rows.mean(axis=1)
+    # The mean of standardised values is 0 but for rounding: 10⁻¹⁶ would be read as a result.
+    largest = np.abs(rows).max(axis=1)
+    mean[np.abs(mean) <= 4 * np.finfo(rows.dtype).eps * largest] = 0
     centred = rows - mean[:, None]
     square = centred * centred
     m2 = square.mean(axis=1)
     m3 = (square * centred).mean(axis=1)
     # Below this a row "varies" only by rounding, and m₃/m₂^{3/2} would be noise over noise.
-    rounding = (4 * np.finfo(rows.dtype).eps * np.abs(rows).max(axis=1)) ** 2
-    varies = m2 > rounding
+    varies = m2 > (4 * np.finfo(rows.dtype).eps * largest) ** 2
     skew = np.full(mean.shape, np.nan)
     np.divide(m3, m2**1.5, out=skew, where=varies)
     return Moments(mean, np.sqrt(m2), skew)
@@ -101,7 +103,7 @@ def count_below(
 def nice_bounds(low: float, high: float) -> tuple[float, float]:
     """The smallest interval around [low, high] that ends on multiples of a round step (1, 2, 5)."""
     span = high - low
-    if not span > 0:
+    if not span > np.finfo(float).tiny * 1e10:
         span = abs(high) or 1.0
         low, high = low - span / 2, high + span / 2
     raw = span / 4

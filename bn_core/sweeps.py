@@ -86,6 +86,16 @@ def passage(
     )
 
 
+def standard_edges(x: Floats, eps: float = 1e-5) -> Floats:
+    """The fixed axis' bin edges carried back to each feature of x (m, d), (d, FIXED_BINS+1).
+
+    Bins μ + √(σ²+ε)·(edges of x̂) hold the same values of x as the edges hold of x̂.
+    """
+    fwd = forward_train(x, eps=eps)
+    edges = np.linspace(*FIXED_AXIS, FIXED_BINS + 1)
+    return fwd.mu[:, None] + edges / fwd.inv_std[:, None]
+
+
 def own_axis(stack: Floats) -> Floats:
     """Bin edges over the round interval that holds each batch of the stack, (n, BINS+1)."""
     rows = stack.reshape(len(stack), -1)
@@ -109,7 +119,7 @@ def _standardised(stack: Floats, eps: Floats) -> Floats:
     # Only ε differs: centre once, then scale by each 1/√(σ²+ε).
     fwd = forward_train(columns, eps=float(eps.max()))
     inv_std = 1 / np.sqrt(fwd.var + eps[:, None])
-    return (columns - fwd.mu)[None] * inv_std[:, None, :]
+    return fwd.centred[None] * inv_std[:, None, :]
 
 
 def _pooled(stack: Floats) -> Floats:

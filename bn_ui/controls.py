@@ -13,14 +13,14 @@ from bn_ui.url import Field
 
 def number(field: Field, label: str, low: float, high: float, **options: Any) -> float:
     """A box for a number. ``low`` and ``high`` may depend on other controls."""
-    _settle(field, type(field.default)(min(max(url.value(field), low), high)))
+    settle(field, type(field.default)(min(max(url.value(field), low), high)))
     st.number_input(label, low, high, key=field.key, **options)
     return url.value(field)
 
 
 def pick(field: Field, label: str, names: Mapping[str, str], **options: Any) -> str:
     """Two to five options, all in sight. Clicking the chosen one keeps it chosen."""
-    _settle(field, url.value(field))
+    settle(field, url.value(field))
     st.segmented_control(
         label, list(names), format_func=names.__getitem__, key=field.key, required=True, **options
     )
@@ -29,13 +29,16 @@ def pick(field: Field, label: str, names: Mapping[str, str], **options: Any) -> 
 
 def select(field: Field, label: str, names: Mapping[str, str], **options: Any) -> str:
     """One of many options, in a menu."""
-    _settle(field, url.value(field))
+    settle(field, url.value(field))
     st.selectbox(label, list(names), format_func=names.__getitem__, key=field.key, **options)
     return url.value(field)
 
 
-def _settle(field: Field, value: Any) -> None:
-    """Put a valid value where the widget will look. Assigning sends it to the browser again, which
-    would disturb somebody who is typing: assign only what differs."""
+def settle(field: Field, value: Any) -> None:
+    """Put a valid value where the widget will look, just before it is drawn.
+
+    A widget whose state is assigned in the run that draws it is told by the browser's side too.
+    Somebody who is typing would be disturbed by that, so only what differs is assigned.
+    """
     if field.key not in st.session_state or st.session_state[field.key] != value:
         st.session_state[field.key] = value

@@ -1,15 +1,15 @@
 """The widgets for the learner's own numbers: a box to paste into, a file to upload.
 
-The box is the truth as long as the numbers fit into it. A larger file is kept aside, on the
-server, until the box is edited or the file removed. A text that cannot be read is explained
-beside the box and stays there; the picture keeps the last batch that could be read.
+The box is the truth as long as the numbers fit into it. A larger batch is kept aside, on the
+server, until the box is edited, another file comes or the page is reset. A text that cannot be
+read is explained beside the box and stays there; the picture keeps the last batch that could be.
 """
 
 from __future__ import annotations
 
 import streamlit as st
 
-from bn_ui import own_numbers, url
+from bn_ui import controls, own_numbers, url
 from bn_ui.own_numbers import OwnBatch, OwnNumbersError
 from bn_ui.text import t
 from bn_ui.url import Field
@@ -17,15 +17,8 @@ from bn_ui.url import Field
 
 def own_batch(field: Field) -> OwnBatch:
     """Draw the widgets; return the batch to show."""
-    st.text_area(
-        t("own.box"),
-        key=field.key,
-        height=150,
-        max_chars=own_numbers.BOX_CHARACTERS,
-        help=_limits(),
-        on_change=_forget_file,
-        args=(field.key,),
-    )
+    controls.settle(field, url.value(field))
+    st.text_area(t("own.box"), key=field.key, height=150, on_change=_take_box, args=(field,))
     upload = f"{field.key}_upload"
     st.file_uploader(
         t("own.upload"),
@@ -33,9 +26,16 @@ def own_batch(field: Field) -> OwnBatch:
         key=upload,
         max_upload_size=1,
         on_change=_take_file,
-        args=(field.key,),
+        args=(field,),
     )
+    st.caption(_limits())
     return _read(field)
+
+
+def forget(field: Field) -> None:
+    """Nothing set aside, no complaint, no last good batch: for Reset."""
+    for part in ("file", "file_error", "good"):
+        st.session_state.pop(f"{field.key}_{part}", None)
 
 
 def link_warning(field: Field) -> str:
@@ -92,19 +92,39 @@ def _forget_file(key: str) -> None:
     st.session_state.pop(f"{key}_file_error", None)
 
 
-def _take_file(key: str) -> None:
+def _take_box(field: Field) -> None:
+    """What is typed replaces a file. A large paste that can be read moves aside like one."""
+    _forget_file(field.key)
+    text = url.value(field)
+    if len(text) <= own_numbers.BOX_CHARACTERS:
+        return
+    try:
+        own_numbers.parse(text)
+    except OwnNumbersError:
+        return  # it stays in the box, and is explained beside it
+    _take(field, text)
+
+
+def _take_file(field: Field) -> None:
     """An uploaded file replaces the numbers only if it can be read."""
-    _forget_file(key)
-    file = st.session_state[f"{key}_upload"]
+    file = st.session_state[f"{field.key}_upload"]
     if file is None:
+        _forget_file(field.key)
         return
     try:
         text = own_numbers.decode(file.getvalue())
         own_numbers.parse(text)
     except OwnNumbersError as error:
-        st.session_state[f"{key}_file_error"] = (file.name, error)
+        st.session_state[f"{field.key}_file_error"] = (file.name, error)
         return
+    _forget_file(field.key)
+    _take(field, text)
+
+
+def _take(field: Field, text: str) -> None:
+    """Put numbers that can be read where they belong: into the box, or aside."""
     if len(text) <= own_numbers.BOX_CHARACTERS:
-        st.session_state[key] = text
+        url.assign(field, text)
     else:
-        st.session_state[_aside(key)] = text
+        st.session_state[_aside(field.key)] = text
+        url.assign(field, "")

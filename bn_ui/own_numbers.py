@@ -14,9 +14,9 @@ import numpy as np
 MAX_ROWS = 2000
 MAX_COLUMNS = 64
 MAX_BYTES = 1_000_000
-BOX_CHARACTERS = 20_000  # the browser sends the box along with every change of anything
+BOX_CHARACTERS = 20_000  # more is kept aside: the browser sends the box along with every change
 MAX_MAGNITUDE = 1e12  # squares and cubes of it are still far from overflow
-SEPARATORS = ("[;；]", "\t", "[,，]")  # the first that a line has; blanks if it has none
+SEPARATORS = ("[;；]", "\t", "[,，、]")  # the first that a line has; blanks if it has none
 LINK_CHARACTERS = 1500  # a link that every browser, messenger and QR code takes
 
 
@@ -78,7 +78,7 @@ def _cells(line: str) -> list[str]:
     Where decimals are written 1,5 spreadsheets separate by semicolons or tabs, or quote: "1,5".
     Such a comma is no separator: the cell is explained as not a number, and not read as two.
     """
-    line = line.strip()
+    line = line.strip().replace("−", "-")  # the minus sign that this site itself prints
     for separator in SEPARATORS:
         if re.search(separator, line):
             return [_unquoted(cell.strip()) for cell in re.split(separator, line)]

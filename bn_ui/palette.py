@@ -24,6 +24,6 @@ def chart_palette() -> dict[str, dict[str, str]]:
 def _with_fills(theme: str, colours: dict[str, str]) -> dict[str, str]:
     alpha = {"light": "33", "dark": "40"}[theme]
     fills = {f"{name}_fill": colour + alpha for name, colour in colours.items()}
-    grey = {"light": "#5f667014", "dark": "#c5cad322"}[theme]
+    grey = {"light": "#5f667026", "dark": "#c5cad32b"}[theme]
     grid = {"light": "#e3e6ea", "dark": "#2b303b"}[theme]
     return colours | fills | {"saturated": grey, "grid": grid}

@@ -18,7 +18,7 @@ def predict(question: Question, key: str) -> bool:
     st.markdown(question.question)
     shown = f"{key}_shown"
     with st.container(horizontal=True, vertical_alignment="center"):
-        guess = st.segmented_control(
+        guess = st.pills(
             t("frame.your_guess"),
             list(question.options),
             format_func=question.options.__getitem__,
@@ -38,7 +38,7 @@ def predict(question: Question, key: str) -> bool:
 
 
 def verdict(question: Question, key: str) -> None:
-    """After the picture: what was guessed, what is so, and why in one sentence."""
+    """Beside the guess: what was guessed, what is so, and why in one sentence."""
     guess = st.session_state.get(key)
     right = question.options[question.answer]
     if guess is None:

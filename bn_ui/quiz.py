@@ -13,10 +13,10 @@ from bn_ui.text import Question, t
 def quiz(chapter: str, asked: Iterable[Question]) -> None:
     st.subheader(t("frame.quiz"), anchor=False)
     for question in asked:
-        choice = st.radio(
+        # Not st.radio: it remembers the label, which changes with the language.
+        choice = st.pills(
             question.question,
             list(question.options),
-            index=None,
             format_func=question.options.__getitem__,
             key=f"{chapter}_quiz_{question.name}",
             persist_state="session",

@@ -39,13 +39,13 @@ def menu() -> dict[str, list[st.Page]]:
 
 language = url.language_field()
 url.load([language])
+current = st.navigation(menu(), position="top")
 st.set_page_config(
-    page_title=t("frame.site"),
+    page_title=f"{current.title} · {t('frame.site')}",
     page_icon=str(FAVICON),  # an icon by name would be fetched from another host
     layout="wide",
     initial_sidebar_state="collapsed",
 )
-current = st.navigation(menu(), position="top")
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.title(current.title, anchor=False, width="content")
     pick(language, t("frame.language"), LANGUAGES, label_visibility="collapsed")

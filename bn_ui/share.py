@@ -1,8 +1,8 @@
-"""The link that reproduces the screen, and the button that undoes everything."""
+"""The link that reproduces the screen, and the button that sets it back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
@@ -21,15 +21,16 @@ def link(chapter: str, fields: Sequence[Field]) -> str:
     return f"{host}{above}/{chapter}?{query}"
 
 
-def footer(chapter: str, fields: Sequence[Field], warning: str = "") -> None:
+def footer(
+    chapter: str, fields: Sequence[Field], reset: Callable[[], None], warning: str = ""
+) -> None:
     """Reset and link. ``warning`` says what the link cannot carry."""
     with st.container(horizontal=True):
         st.button(
             t("frame.reset"),
             key=f"{chapter}_reset",
             icon=":material/restart_alt:",
-            on_click=url.reset,
-            args=(fields,),
+            on_click=reset,
         )
         with st.popover(t("frame.link"), icon=":material/link:"):
             st.caption(t("frame.link_help"))

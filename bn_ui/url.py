@@ -18,7 +18,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from bn_ui.text import LANGUAGES, browser_language
 
-_KEPT = "url_kept"  # last value of every field: Streamlit forgets widgets that are not drawn
+_KEPT = "url_kept"
+_SMALLEST = 1e-12  # below it a value is 0, and −0 is 0 too
 _LOADED = "url_loaded"  # per field taken from the link in this session: the page it last stood on
 
 
@@ -29,8 +30,7 @@ class Field:
     key : name in the link and in the session state (where a widget of that key finds it)
     default : what a link without it means
     clean : any value, of whatever type and from wherever → a valid one; ValueError if hopeless
-    read, write : between the value and its text in the link; ``write`` may return "" for a value
-        that is too large to travel
+    read, write : between the value and its text in the link
     """
 
     key: str
@@ -39,14 +39,15 @@ class Field:
     read: Callable[[str], Any] = str
     write: Callable[[Any], str] = str
 
-    def valid(self, raw: Any) -> Any:
-        """``raw`` made valid, or the default if there is nothing to be made of it."""
+    def valid(self, raw: Any, otherwise: Any) -> Any:
+        """``raw`` made valid, or ``otherwise`` if there is nothing to be made of it."""
         try:
             return self.clean(raw)
         except (ValueError, TypeError, OverflowError):
-            return self.default
+            return otherwise
 
     def from_link(self, text: str | None) -> Any:
+        """The value that a link means: the default if it says nothing, or nothing sensible."""
         if text is None:
             return self.default
         try:
@@ -62,6 +63,8 @@ def number(key: str, default: float, low: float, high: float) -> Field:
         value = float(raw)
         if value != value:
             raise ValueError("not a number")
+        if abs(value) < _SMALLEST:
+            value = 0.0
         return min(max(value, low), high)
 
     return Field(key, default, clean, write=lambda value: f"{value:.12g}")
@@ -108,42 +111,51 @@ def language_field() -> Field:
 
 
 def load(fields: Sequence[Field]) -> None:
-    """Make every field's value stand in the session state, before any widget of theirs is drawn.
+    """Settle every field's value before any widget of theirs is drawn.
 
     A page calls it with all its fields; a fragment, which also runs alone, with those it draws.
 
-    On the first run of a session and on the browser's Back and Forward the link decides; on any
-    other run the session does, and a field that was not drawn last time is brought back.
+    On the first run of a session and on the browser's Back and Forward the link decides. On any
+    other run the widget does; and where there is none, or where it says something that is no
+    value (a menu still holds a label of the language before), the last value that was valid.
     """
     context = get_script_run_ctx()
     back_or_forward = context is not None and context.is_history_navigation
-    page = context.page_script_hash if context is not None else ""
-    loaded = st.session_state.setdefault(_LOADED, {})
-    kept = st.session_state.setdefault(_KEPT, {})
+    loaded = st.session_state.setdefault(_LOADED, set())
     for field in fields:
         if back_or_forward or field.key not in loaded:
-            value = field.from_link(st.query_params.get(field.key))
+            loaded.add(field.key)
+            assign(field, field.from_link(st.query_params.get(field.key)))
         else:
-            last = kept.get(field.key, field.default)
-            value = field.valid(st.session_state.get(field.key, last))
-        # Only if it must: a widget whose state was assigned is sent to the browser again. It must
-        # on another page too: a widget of the same key there starts anew, at its own minimum.
-        arrived = loaded.get(field.key) != page
-        if arrived or field.key not in st.session_state or st.session_state[field.key] != value:
-            st.session_state[field.key] = value
-        loaded[field.key] = page
-        kept[field.key] = value
+            _kept()[field.key] = value(field)
 
 
 def value(field: Field) -> Any:
     """The field's value now, valid whatever the browser sent."""
-    return field.valid(st.session_state.get(field.key, field.default))
+    last = _kept().get(field.key, field.default)
+    return field.valid(st.session_state.get(field.key, last), last)
+
+
+def assign(field: Field, new: Any) -> None:
+    """Give a field a value, in a callback or before its widget is drawn.
+
+    Only a widget that is on the screen is told. One that is not will be when it is drawn: told
+    before, it would come up showing something else (``controls.settle``).
+    """
+    last = _kept().get(field.key, field.default)
+    _kept()[field.key] = field.valid(new, last)
+    if field.key in st.session_state and st.session_state[field.key] != _kept()[field.key]:
+        st.session_state[field.key] = _kept()[field.key]
+
+
+def _kept() -> dict[str, Any]:
+    """The last valid value of every field: Streamlit forgets widgets that are not drawn."""
+    return st.session_state.setdefault(_KEPT, {})
 
 
 def save(fields: Sequence[Field]) -> None:
     """Write the link: the fields that differ from their defaults, and nothing else."""
-    kept = st.session_state.setdefault(_KEPT, {})
-    kept.update({field.key: value(field) for field in fields})
+    _kept().update({field.key: value(field) for field in fields})
     wanted = link_parameters(fields)
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
@@ -164,4 +176,4 @@ def link_parameters(fields: Sequence[Field], *, always_language: bool = False) -
 def reset(fields: Sequence[Field]) -> None:
     """Back to the defaults: a callback, so it runs before the widgets are drawn."""
     for field in fields:
-        st.session_state[field.key] = field.default
+        assign(field, field.default)

@@ -8,9 +8,11 @@ from bn_core import forward_train
 from bn_core.activations import ACTIVATIONS
 from bn_core.datasets import SYNTHETIC_KINDS
 from bn_core.summaries import largest_possible
-from bn_core.sweeps import Floats, Passage, follow, own_axis, passage
+from bn_core.sweeps import Floats, Passage, follow, own_axis, passage, standard_edges
 from bn_ui import controls, own_numbers, share, url
 from bn_ui.batches import (
+    IMAGES,
+    NOISE_BATCHES,
     Hidden,
     hidden_batch,
     hidden_stack,
@@ -21,7 +23,7 @@ from bn_ui.batches import (
 from bn_ui.export import batch_rows, csv_button, csv_bytes
 from bn_ui.figures import distributions as figures
 from bn_ui.live_chart import Picture, knob, live_chart
-from bn_ui.own_batch import link_warning, own_batch
+from bn_ui.own_batch import forget, link_warning, own_batch
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import quiz
 from bn_ui.text import group, number_text, prose, questions, t
@@ -50,7 +52,7 @@ FEATURE = url.integer("dist_feature", 7, 1, 64)  # with seed 0 this unit is whol
 OWN = url.text(
     "dist_own",
     EXAMPLE,
-    own_numbers.BOX_CHARACTERS,
+    own_numbers.MAX_BYTES + 1,  # so that more is refused, and not cut off
     read=own_numbers.from_link,
     write=own_numbers.to_link,
 )
@@ -90,7 +92,8 @@ def lab() -> None:
             download(batch)
             presets(batch)
     with control_column:
-        share.footer(CHAPTER, FIELDS, link_warning(OWN) if url.value(SOURCE) == "own" else "")
+        warning = link_warning(OWN) if url.value(SOURCE) == "own" else ""
+        share.footer(CHAPTER, FIELDS, reset, warning)
     url.save(FIELDS)
 
 
@@ -103,13 +106,15 @@ def knob_boxes() -> None:
         controls.number(GAMMA, "γ", *figures.GAMMA_RANGE, step=0.1, format="%g", width=108)
         controls.number(BETA, "β", *figures.BETA_RANGE, step=0.1, format="%g", width=108)
         controls.number(EPS, "ε", *figures.EPS_RANGE, step=1e-5, format="%.3g", width=108)
-        if url.value(SOURCE) in ("digits", "fashion"):
+        if url.value(SOURCE) in IMAGES:
             label = t("distributions.scale_short")
             controls.number(SCALE, label, *figures.SCALE_RANGE, step=1.0, format="%g", width=108)
 
 
 def choose_batch() -> Batch:
-    source = controls.select(SOURCE, t("distributions.source"), group("sources"))
+    source = controls.select(
+        SOURCE, t("distributions.source"), group("sources"), on_change=show_first
+    )
     if source == "own":
         own = own_batch(OWN)
         choose_activation()
@@ -134,6 +139,12 @@ def choose_network(source: str) -> Batch:
     words = t("distributions.title_network", layer=layer, m=m, images=t(f"images.{source}"))
     names = tuple(str(k) for k in range(1, width + 1))
     return Batch(hidden_batch(hidden, url.value(SCALE)), hidden, words, names)
+
+
+def show_first() -> None:
+    """A new source starts at the feature worth seeing: the chapter's opening unit, or the first."""
+    network = url.value(SOURCE) in IMAGES
+    url.assign(FEATURE, FEATURE.default if network else 1)
 
 
 def choose_activation() -> None:
@@ -191,17 +202,32 @@ def presets(batch: Batch) -> None:
     scene("humps", synthetic_shape | {SHAPE: "two_humps"})
     scene("outlier", synthetic_shape | {SHAPE: "outlier"})
     scene("single", {SIZE: 1})
-    variance = forward_train(batch.x).var[shown_columns(batch).start]
-    scene("floor", {field: url.value(field) for field in FIELDS} | {EPS: float(variance)})
+    variance = float(forward_train(batch.x).var[shown_columns(batch).start])
+    low, high = figures.EPS_RANGE
+    one = url.value(VIEW) == "feature"
+    scene("floor", {EPS: variance}, possible=one and low <= variance <= high)
 
 
-def scene(name: str, values: dict[url.Field, object]) -> None:
+def scene(name: str, values: dict[url.Field, object], *, possible: bool = True) -> None:
     def set_up() -> None:
-        url.reset(FIELDS)
         for field, value in values.items():
-            st.session_state[field.key] = field.valid(value)
+            url.assign(field, value)
 
-    st.button(t(f"presets.{name}"), key=f"dist_preset_{name}", on_click=set_up)
+    def start_over() -> None:
+        reset()
+        set_up()
+
+    st.button(
+        t(f"presets.{name}"),
+        key=f"dist_preset_{name}",
+        on_click=set_up if EPS in values else start_over,
+        disabled=not possible,
+    )
+
+
+def reset() -> None:
+    url.reset(FIELDS)
+    forget(OWN)
 
 
 def weights(hidden: Hidden) -> str:
@@ -209,7 +235,17 @@ def weights(hidden: Hidden) -> str:
     activation = t(f"activations.{hidden.activation}")
     scale = number_text(url.value(SCALE))
     named = hidden._asdict() | {"activation": activation, "scale": scale}
-    return t("distributions.weights", **named)
+    return t("distributions.weights", **named) + " " + whole_layer(hidden)
+
+
+def whole_layer(hidden: Hidden) -> str:
+    """One unit may be an exception: the saturated share of all units, before and after."""
+    layer = passage(hidden_batch(hidden, url.value(SCALE)), **settings())
+    return t(
+        "distributions.whole_layer",
+        before=f"{layer.x.saturated[0]:.1%}",
+        after=f"{layer.y.saturated[0]:.1%}",
+    )
 
 
 # ---- pictures --------------------------------------------------------------------------------
@@ -314,14 +350,20 @@ def shapes() -> None:
     st.subheader(t("distributions.shapes_title"), anchor=False)
     if not predict(question, "dist_guess"):
         return
+    verdict(question, "dist_guess")
     kinds, x = shape_gallery(SHAPES_SIZE)
-    passages = each_passage(x, activation=ACTIVATIONS["sigmoid"])
+    edges = standard_edges(x)
+    passages = [
+        passage(x[:, [k]], activation=ACTIVATIONS["sigmoid"], x_edges=edges[[k]])
+        for k in range(len(kinds))
+    ]
+    x_range = own_axis(x[None])[:, [0, -1]]
     names = [t(f"shapes.{kind}") for kind in kinds]
     words = group("distribution_figure")
     picture = Picture(
         figure=figures.each_figure(words, names, after="x_hat"),
         base=[
-            *figures.each_changes(passages, ("x",)),
+            *figures.each_changes(passages, ("x",), x_range),
             figures.shapes_statistics(passages, forward_train(x).x_hat),
         ],
         alt=t("distributions.shapes_alt"),
@@ -335,7 +377,6 @@ def shapes() -> None:
         table=figures.shapes_table(words, names),
     )
     live_chart(picture, key="dist_shapes_chart")
-    verdict(question, "dist_guess")
 
 
 # ---- how noisy a mini-batch is ---------------------------------------------------------------
@@ -346,7 +387,7 @@ def noise() -> None:
     """What a mini-batch knows of the whole: μ and σ² of many batches of each size."""
     url.load([POPULATION])
     st.subheader(t("distributions.noise_title"), anchor=False)
-    st.markdown(prose(CHAPTER, "noise"))
+    st.markdown(prose(CHAPTER, "noise", batches=NOISE_BATCHES))
     source = controls.pick(POPULATION, t("distributions.population"), group("populations"))
     measured = population_noise(source)
     words = group("noise_figure")
@@ -365,7 +406,7 @@ def noise() -> None:
 url.load(FIELDS)
 st.markdown(prose(CHAPTER, "intro"))
 lab()
-st.markdown(prose(CHAPTER, "reading"))
 shapes()
+st.markdown(prose(CHAPTER, "reading"))
 noise()
 quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "shapes"])

@@ -30,7 +30,10 @@ from bn_ui.figures.parts import Figure, Words
 STAGES = ("x", "x_hat", "y")
 STATISTICS = ("mean", "sd", "skew", "saturated", "outside")
 FORMATS = ["number", "number", "number", "percent", "percent"] * len(STAGES)
-SATURATED_BEFORE, SATURATED_AFTER = 3, 13  # cells that the caption quotes
+# Cells that the caption quotes.
+SATURATED_BEFORE, SATURATED_AFTER = (
+    STAGES.index(stage) * len(STATISTICS) + STATISTICS.index("saturated") for stage in ("x", "y")
+)
 
 _X, _Y, _X_HAT, _CURVE, _OUTPUT = range(5)  # traces: the dashed x̂ lies above the filled y
 _WIDE_HEIGHT, _NARROW_HEIGHT = 440, 480
@@ -63,7 +66,7 @@ def changes(passage: Passage, moving: Sequence[str]) -> list[Change]:
     found = [cells(statistics(passage))]
     if "x" in moving:
         found += [
-            trace(_X, "x", passage.x.edges.astype(np.float32)),
+            trace(_X, "x", passage.x.edges),
             trace(_X, "y", _steps(passage.x), unit),
             layout("xaxis", "range", passage.x.edges[:, [0, -1]]),
             layout("yaxis", "range", _from_zero(_peak(passage.x, unit))),
@@ -186,7 +189,7 @@ def _layout(words: Words, f: Activation, place: Mapping[str, Any], height: int) 
     margin = 0.04 * (high - low)
     output_range = [low - margin, high + margin]
     return parts.canvas(height) | {
-        "xaxis": parts.axis(place["x"][0], words["axis_x"], "@x"),
+        "xaxis": parts.axis(place["x"][0], words["axis_x"], "@x", nticks=4),
         "yaxis": parts.axis(place["x"][1], words["axis_share"], nticks=4),
         "xaxis2": parts.axis(place["both"][0], words["axis_y"], "@y", range=list(FIXED_AXIS))
         | {"anchor": "y2", "nticks": 9},
@@ -195,7 +198,7 @@ def _layout(words: Words, f: Activation, place: Mapping[str, Any], height: int) 
         | {"anchor": "y3", "showticklabels": False, "nticks": 9},
         "yaxis3": parts.axis(place["curve"][1], "f", "@activation", range=output_range)
         | {"anchor": "x3", "nticks": 4},
-        "xaxis4": parts.axis(place["output"][0], words["axis_share"], nticks=2) | {"anchor": "y4"},
+        "xaxis4": parts.axis(place["output"][0], words["axis_share"], nticks=3) | {"anchor": "y4"},
         "yaxis4": parts.axis(place["output"][1], "", range=output_range)
         | {"anchor": "x4", "showticklabels": False, "nticks": 4},
         "annotations": [
@@ -226,8 +229,8 @@ def _note(place: Mapping[str, Any], text: str) -> Figure:
 
 def _saturated_bands(f: Activation, x_range: np.ndarray) -> list[Figure]:
     """Grey where f is saturated: behind x, behind x̂ and y, behind the curve."""
-    # x's axis grows while the weight scale is dragged: bands reach far beyond what is on it now.
-    far = 50 * float(x_range[1] - x_range[0])
+    # x's axis grows 256-fold while the weight scale is dragged from end to end, with bands on it.
+    far = 600 * float(x_range[1] - x_range[0])
     x_ends = (float(x_range[0]) - far, float(x_range[1]) + far)
     ends = {"": x_ends, "2": FIXED_AXIS, "3": FIXED_AXIS}
     return [
@@ -269,8 +272,13 @@ def each_figure(words: Words, names: Sequence[str], after: str = "y") -> Figure:
     }
 
 
-def each_changes(passages: Sequence[Passage], moving: Sequence[str]) -> list[Change]:
-    """What the ridges show at every setting, for one passage a feature."""
+def each_changes(
+    passages: Sequence[Passage], moving: Sequence[str], x_range: np.ndarray | None = None
+) -> list[Change]:
+    """What the ridges show at every setting, for one passage a feature.
+
+    ``x_range`` (n, 2) is x's axis, by default the one that the first passage was binned on.
+    """
     rows = len(passages)
     found = []
     for i, passage in enumerate(passages):
@@ -280,13 +288,14 @@ def each_changes(passages: Sequence[Passage], moving: Sequence[str]) -> list[Cha
             found.append(_ridge_heights(i, passage.x, offset))
         found.append(_ridge_heights(rows + i, passage.y, offset))
     if "x" in moving:
-        found.append(layout("xaxis", "range", passages[0].x.edges[:, [0, -1]]))
+        x_range = passages[0].x.edges[:, [0, -1]] if x_range is None else x_range
+        found.append(layout("xaxis", "range", x_range))
     return found
 
 
 def _ridge_ends(edges: np.ndarray) -> np.ndarray:
     """Edges with both ends doubled: an outline that starts and ends on its base line."""
-    return np.concatenate([edges[:, :1], edges, edges[:, -1:]], axis=1).astype(np.float32)
+    return np.concatenate([edges[:, :1], edges, edges[:, -1:]], axis=1)
 
 
 def _ridge_heights(index: int, stage: Stage, offset: float) -> Change:
@@ -326,7 +335,12 @@ def _each_layout(words: Words, names: Sequence[str], after: str, height: int) ->
         "xaxis2": parts.axis((0.54, 1), words[after], f"@{after}", range=list(FIXED_AXIS))
         | {"anchor": "y2"},
         # Names may be long, and wider in Chinese: Plotly makes room for them.
-        "yaxis": parts.axis((0, 1), words["axis_rows"], **ticks, ticktext=list(names))
+        "yaxis": parts.axis(
+            (0, 1),
+            words["shape" if after == "x_hat" else "axis_rows"],
+            **ticks,
+            ticktext=list(names),
+        )
         | {"showgrid": False, "automargin": True},
         "yaxis2": parts.axis((0, 1), "", **ticks)
         | {"anchor": "x2", "showgrid": False, "showticklabels": False},

@@ -38,6 +38,7 @@ def axis(
         "gridcolor": "@grid",
         "linecolor": "@border",
         "zeroline": False,
+        "exponentformat": "none",
     } | more
 
 

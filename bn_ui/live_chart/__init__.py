@@ -22,7 +22,7 @@ from bn_ui.live_chart import commit
 from bn_ui.live_chart.message import Knob, encode
 from bn_ui.palette import chart_palette
 from bn_ui.server import plotly_url
-from bn_ui.text import number_text, t
+from bn_ui.text import language, number_text, t
 from bn_ui.url import Field
 
 _HERE = Path(__file__).parent
@@ -79,6 +79,7 @@ def message(picture: Picture, knobs: Sequence[Knob], token: int) -> bytes:
     """Everything the browser needs until the next commit."""
     header = {
         "token": token,
+        "lang": {"zh": "zh-CN"}.get(language(), language()),
         "plotly": plotly_url(),
         "palette": chart_palette(),
         "figure": picture.figure,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -28,7 +27,7 @@ def take(fields: Sequence[Field], chart: str) -> Callable[[], None]:
         values = proposal.get("values")
         for field in fields:
             if isinstance(values, dict) and field.key in values:
-                st.session_state[field.key] = _clean(field, values[field.key])
+                url.assign(field, field.valid(values[field.key], url.value(field)))
         number = proposal.get("token")
         if isinstance(number, int):
             st.session_state[_key(chart)] = min(max(number, 0), _NEWEST_TOKEN)
@@ -39,13 +38,6 @@ def take(fields: Sequence[Field], chart: str) -> Callable[[], None]:
 def token(chart: str) -> int:
     """The newest proposal that the picture to be drawn has taken in."""
     return st.session_state.get(_key(chart), 0)
-
-
-def _clean(field: Field, proposed: Any) -> Any:
-    try:
-        return field.clean(proposed)
-    except (ValueError, TypeError, OverflowError):
-        return url.value(field)
 
 
 def _key(chart: str) -> str:

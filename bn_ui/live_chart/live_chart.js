@@ -43,7 +43,7 @@ class LiveChart {
     this.root = root;
     this.part = (name) => root.querySelector(`.bn-${name}`);
     this.knobs = new Map(); // key → its elements
-    this.moved = new Map(); // key → position, for knobs moved since the shown message
+    this.moved = new Map(); // key → position, for knobs moved and not yet answered
     this.active = null; // key of the knob under the finger
     this.sent = 0; // newest token proposed
     this.expires = 0;
@@ -74,10 +74,10 @@ class LiveChart {
       this.expiryTimer = setTimeout(() => this.admit(), wait);
       return;
     }
+    const held = this.heldValue();
     this.message = this.incoming;
-    const underFinger = this.moved.get(this.active);
     this.moved.clear();
-    if (underFinger !== undefined) this.moved.set(this.active, underFinger);
+    this.holdAgain(held);
     this.root.dataset.token = this.message.token;
     this.showKnobs();
     this.showWords();
@@ -85,13 +85,30 @@ class LiveChart {
     this.requestPicture();
   }
 
+  // What is under the finger stays there, also if the new message has other positions for it.
+  heldValue() {
+    const position = this.moved.get(this.active);
+    return position === undefined ? null : this.knob(this.active).values[position];
+  }
+
+  holdAgain(value) {
+    const knob = value === null ? undefined : this.knob(this.active);
+    if (!knob) {
+      this.active = null;
+      return;
+    }
+    const distances = knob.values.map((other) => Math.abs(other - value));
+    this.moved.set(knob.key, distances.indexOf(Math.min(...distances)));
+  }
+
+  // All knobs that were moved and not answered, so that a proposal which overtakes another loses
+  // nothing; and no other, as a value may have been typed meanwhile.
   commit() {
     clearTimeout(this.commitTimer);
+    this.commitTimer = null;
+    this.active = null;
     const values = {};
-    for (const knob of this.message.knobs) {
-      const position = this.moved.get(knob.key);
-      values[knob.key] = position === undefined ? knob.value : knob.values[position];
-    }
+    for (const [key, position] of this.moved) values[key] = this.knob(key).values[position];
     this.sent = Math.max(this.sent, this.message.token) + 1;
     this.expires = performance.now() + ANSWER_WITHIN_MS;
     this.root.dataset.sent = this.sent;
@@ -101,10 +118,14 @@ class LiveChart {
   // ---- knobs ----------------------------------------------------------------------------
 
   showKnobs() {
-    const keys = this.message.knobs.map((knob) => knob.key);
-    if (keys.join() !== [...this.knobs.keys()].join()) {
-      this.knobs.clear();
-      this.part("knobs").replaceChildren(...this.message.knobs.map((knob) => this.makeKnob(knob.key)));
+    for (const [key, { box }] of this.knobs) {
+      if (this.knob(key)) continue;
+      box.remove();
+      this.knobs.delete(key);
+    }
+    for (const { key } of this.message.knobs) {
+      // A knob that stays is left where it is: moving it in the page would end a drag.
+      if (!this.knobs.has(key)) this.part("knobs").append(this.makeKnob(key));
     }
     for (const knob of this.message.knobs) {
       const { label, input, reset } = this.knobs.get(knob.key);
@@ -113,12 +134,8 @@ class LiveChart {
       reset.setAttribute("aria-label", knob.reset);
       input.max = knob.values.length - 1;
       const held = this.moved.get(knob.key);
-      if (held === undefined) {
-        input.value = knob.at;
-        this.say(knob.key, knob.text);
-      } else {
-        this.say(knob.key, knob.texts[held]);
-      }
+      input.value = held ?? knob.at;
+      this.say(knob.key, held === undefined ? knob.text : knob.texts[held]);
     }
   }
 
@@ -126,59 +143,55 @@ class LiveChart {
     const id = `bn-knob-${key}`;
     const label = element("label", { htmlFor: id });
     const output = element("output", { htmlFor: id });
+    output.setAttribute("aria-live", "off"); // the range input itself speaks its value
     const reset = element("button", { type: "button", textContent: "↺" });
     const input = element("input", { type: "range", id, min: 0, step: 1 });
     const box = element("div", { className: "bn-knob" });
     box.dataset.knob = key;
     box.append(label, output, input, reset); // the keyboard comes to the knob before its reset
-    this.knobs.set(key, { label, output, reset, input });
+    this.knobs.set(key, { box, label, output, reset, input });
+    this.listen(key, input);
+    reset.addEventListener("click", () => this.toDefault(key));
+    return box;
+  }
 
-    let fromKeys = false;
-    let doubled = false; // in the second press of a double click that has not become a drag
-    let cancelled = false; // in a press that became a scroll of the page
-    let pressedAt = 0;
-    let before; // where the knob was moved to before this press
-    input.addEventListener("keydown", () => {
-      fromKeys = true;
-      cancelled = false;
+  // A press begins with a pointer or a key, moves the knob, and ends with one proposal: at once
+  // when the pointer lets go, after a pause when keys were pressed.
+  listen(key, input) {
+    let press = { keys: false };
+    const on = (name, act) => input.addEventListener(name, act);
+    on("keydown", () => (press = { keys: true }));
+    on("pointerdown", (event) => {
+      press = { from: event.clientX, before: this.moved.get(key) };
     });
-    input.addEventListener("pointerdown", (event) => {
-      fromKeys = false;
-      cancelled = false;
-      pressedAt = event.clientX;
-      before = this.moved.get(key);
+    on("mousedown", (event) => (press.doubled = event.detail > 1));
+    on("pointermove", (event) => {
+      if (Math.abs(event.clientX - press.from) > DRAG_PX) press.doubled = false;
     });
-    input.addEventListener("mousedown", (event) => (doubled = event.detail > 1));
-    input.addEventListener("pointermove", (event) => {
-      if (Math.abs(event.clientX - pressedAt) > DRAG_PX) doubled = false;
-    });
-    input.addEventListener("pointercancel", () => {
-      cancelled = true;
-      this.putBack(key, before);
-    });
-    input.addEventListener("input", () => {
+    on("input", () => {
+      if (this.active !== key) this.settle(); // another knob's keys may still be waiting
       clearTimeout(this.commitTimer);
       this.move(key, Number(input.value));
     });
-    input.addEventListener("change", () => {
-      if (cancelled) return;
-      if (fromKeys) {
-        this.commitTimer = setTimeout(() => this.release(), KEY_PAUSE_MS);
-      } else if (!doubled) {
-        this.release();
-      }
+    on("change", () => {
+      if (press.keys) this.commitTimer = setTimeout(() => this.commit(), KEY_PAUSE_MS);
+      else if (!press.doubled && !press.cancelled) this.commit();
     });
-    // The second click of a double click also moves the thumb: one commit, to the default.
-    const toDefault = () => {
-      const knob = this.knob(key);
-      input.value = knob.reset_at;
-      this.move(key, knob.reset_at);
-      this.release();
-      doubled = false;
-    };
-    input.addEventListener("dblclick", () => doubled && toDefault());
-    reset.addEventListener("click", toDefault);
-    return box;
+    // Back where it started there is no change event, but the press is over all the same.
+    on("pointerup", () => setTimeout(() => !press.keys && !press.doubled && this.settle(key)));
+    on("blur", () => this.settle(key));
+    on("pointercancel", () => {
+      press.cancelled = true; // it became a scroll of the page
+      this.putBack(key, press.before);
+    });
+    on("dblclick", () => press.doubled && this.toDefault(key));
+  }
+
+  toDefault(key) {
+    const position = this.knob(key).reset_at;
+    this.knobs.get(key).input.value = position;
+    this.move(key, position);
+    this.commit();
   }
 
   move(key, position) {
@@ -188,9 +201,9 @@ class LiveChart {
     this.requestPicture();
   }
 
-  release() {
-    this.active = null;
-    this.commit();
+  // Whatever is still under the finger, or waiting for a pause between keys, is proposed now.
+  settle(key = this.active) {
+    if (key !== null && this.active === key) this.commit();
   }
 
   putBack(key, position) {
@@ -235,8 +248,10 @@ class LiveChart {
         await this.drawOnce();
         await new Promise(requestAnimationFrame);
       }
+      say(this.part("error"), "");
     } catch (error) {
-      this.part("figure").textContent = this.message.failed;
+      say(this.part("error"), this.message.failed);
+      this.axesMoved = this.reload = true; // the next picture starts afresh
       throw error;
     } finally {
       this.drawing = false;
@@ -256,7 +271,6 @@ class LiveChart {
     this.showNumbers();
     await plotly(this.message.plotly);
     if (!this.root.isConnected) return;
-    if (!this.plotted) figure.textContent = ""; // an earlier attempt may have failed
     await this.plot(figure);
     this.plotted = true;
     this.pictures += 1;
@@ -353,6 +367,7 @@ class LiveChart {
   // ---- words and numbers ----------------------------------------------------------------
 
   showWords() {
+    document.documentElement.lang = this.message.lang; // Streamlit says "en" whatever it shows
     const { table, downloads } = this.message;
     const colours = this.palette();
     const head = element("tr");
@@ -380,7 +395,8 @@ class LiveChart {
 
   makeCell(cell) {
     const box = element("td");
-    if (cell !== null) box.dataset.cell = cell;
+    if (cell === null) box.textContent = "–";
+    else box.dataset.cell = cell;
     return box;
   }
 
@@ -408,18 +424,19 @@ function say(box, text) {
   if (box.textContent !== text) box.textContent = text;
 }
 
-// Four significant digits, for the eye.
+// Four significant digits, for the eye; powers of ten only far from 1.
 function shown(value, format) {
   if (Number.isNaN(value)) return "–";
   if (format === "percent") return `${value.toFixed(1)} %`;
-  if (Math.abs(value) < ROUNDING) return "0.000";
-  if (Math.abs(value) >= 1e-3) return value.toPrecision(4).replace("-", "−");
-  const [digits, exponent] = value.toExponential(2).split("e");
+  const size = Math.abs(value);
+  if (value === 0) return "0";
+  if (size >= 1e-3 && size < 1e4) return value.toPrecision(4).replace("-", "−");
+  if (size >= 1e4 && size < 1e7) return value.toFixed(0).replace("-", "−");
+  const [digits, exponent] = value.toExponential(3).split("e");
   const raised = [...exponent.replace("+", "")].map((c) => SUPERSCRIPTS[c]).join("");
   return `${digits.replace("-", "−")}×10${raised}`;
 }
 
-const ROUNDING = 1e-12; // a mean of 1.11×10⁻¹⁶ is a 0 that went through floating point
 const SUPERSCRIPTS = Object.fromEntries([..."-0123456789"].map((c, i) => [c, [..."⁻⁰¹²³⁴⁵⁶⁷⁸⁹"][i]]));
 
 // "@name" stands for a colour of the palette.
