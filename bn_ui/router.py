@@ -8,7 +8,7 @@ import streamlit as st
 
 from bn_ui import url
 from bn_ui.chapters import CHAPTERS, HOME, Chapter
-from bn_ui.controls import pick
+from bn_ui.controls import pick, settle
 from bn_ui.text import LANGUAGES, t
 
 FAVICON = Path(__file__).parent / "favicon.svg"
@@ -39,6 +39,7 @@ def menu() -> dict[str, list[st.Page]]:
 
 language = url.language_field()
 url.load([language])
+settle(language, url.value(language))  # the menu and the title speak before the switch is drawn
 current = st.navigation(menu(), position="top")
 st.set_page_config(
     page_title=f"{current.title} · {t('frame.site')}",

@@ -39,12 +39,12 @@ class Field:
     read: Callable[[str], Any] = str
     write: Callable[[Any], str] = str
 
-    def valid(self, raw: Any, otherwise: Any) -> Any:
-        """``raw`` made valid, or ``otherwise`` if there is nothing to be made of it."""
+    def valid(self, raw: Any, otherwise: Any = None) -> Any:
+        """``raw`` made valid; ``otherwise`` (or the default) if nothing can be made of it."""
         try:
             return self.clean(raw)
         except (ValueError, TypeError, OverflowError):
-            return otherwise
+            return self.default if otherwise is None else otherwise
 
     def from_link(self, text: str | None) -> Any:
         """The value that a link means: the default if it says nothing, or nothing sensible."""
@@ -121,13 +121,17 @@ def load(fields: Sequence[Field]) -> None:
     """
     context = get_script_run_ctx()
     back_or_forward = context is not None and context.is_history_navigation
-    loaded = st.session_state.setdefault(_LOADED, set())
+    page = context.page_script_hash if context is not None else ""
+    loaded = st.session_state.setdefault(_LOADED, {})
     for field in fields:
-        if back_or_forward or field.key not in loaded:
-            loaded.add(field.key)
-            assign(field, field.from_link(st.query_params.get(field.key)))
-        else:
-            _kept()[field.key] = value(field)
+        linked = back_or_forward or field.key not in loaded
+        now = field.from_link(st.query_params.get(field.key)) if linked else value(field)
+        # What a widget shows is forgotten where it is not the value, and on another page, where a
+        # widget of the same key starts anew: ``controls.settle`` then tells it when it is drawn.
+        if loaded.get(field.key) != page or st.session_state.get(field.key, now) != now:
+            st.session_state.pop(field.key, None)
+        loaded[field.key] = page
+        _kept()[field.key] = now
 
 
 def value(field: Field) -> Any:

@@ -75,8 +75,13 @@ def checked(app: AppTest) -> AppTest:
     return app
 
 
+def kept(app: AppTest, key: str) -> Any:
+    """A field's value, whether its widget is on the screen or not."""
+    return app.session_state["url_kept"][key]
+
+
 def values(app: AppTest) -> dict[str, Any]:
-    return {key: app.session_state[key] for key in FIELDS}
+    return {key: kept(app, key) for key in FIELDS}
 
 
 def chart(app: AppTest, key: str = PAGE.CHART) -> Decoded:
@@ -126,7 +131,7 @@ def test_every_view_and_activation(lang: str, source: str):
         pick(app, "dist_view", view)
         pick(app, "dist_activation", activation)
         assert not app.error
-        assert [app.session_state[k] for k in ("dist_view", "dist_activation")] == [
+        assert [kept(app, k) for k in ("dist_view", "dist_activation")] == [
             view,
             activation,
         ]
@@ -136,7 +141,7 @@ def test_every_view_and_activation(lang: str, source: str):
         for layout in ("layout", "narrow"):
             assert message.header["figure"][layout]["height"] > 0
         for key, knob in message.knobs.items():
-            assert knob["value"] == app.session_state[key]
+            assert knob["value"] == kept(app, key)
             assert len(knob["texts"]) == len(knob["values"])
             for change in knob["changes"]:
                 assert len(change["rows"]) == len(knob["values"])
@@ -317,7 +322,7 @@ def test_the_browser_decides_the_first_language(locale: str, lang: str):
 def test_the_link_is_honoured_field_by_field(key: str):
     text = FIELDS[key].write(OTHERS[key])
     app = opened(**{key: text})
-    assert app.session_state[key] == OTHERS[key]
+    assert kept(app, key) == OTHERS[key]
     assert app.query_params == {key: text}
 
 
@@ -365,7 +370,7 @@ HOSTILE = {
 def test_a_hostile_link_is_made_valid_and_written_again(key: str):
     text, expected = HOSTILE[key]
     app = opened(**{key: text})
-    assert app.session_state[key] == expected
+    assert kept(app, key) == expected
     written = FIELDS[key].write(expected)
     assert app.query_params == ({} if expected == FIELDS[key].default else {key: written})
 
@@ -413,7 +418,7 @@ def test_controls_that_were_out_of_sight_keep_their_values():
     app = opened(dist_scale=3, dist_m=100, dist_shape="outlier")
     for source in ("own", "synthetic", "digits"):
         checked(app.selectbox(key="dist_source").set_value(source).run())
-    assert [app.session_state[k] for k in ("dist_scale", "dist_m", "dist_shape")] == [
+    assert [kept(app, k) for k in ("dist_scale", "dist_m", "dist_shape")] == [
         3.0,
         100,
         "outlier",
@@ -616,17 +621,17 @@ def test_noise_of_a_mini_batch(population: str):
 
 def test_quiz_explains_the_right_answer_and_asks_again_after_a_wrong_one():
     app = opened()
-    radios = [radio for radio in app.radio if radio.key.startswith("distributions_quiz_")]
-    assert radios
-    for radio in radios:
-        question = questions("en")[radio.key.removeprefix("distributions_quiz_")]
-        assert radio.value is None
+    asked = [pills for pills in app.pills if (pills.key or "").startswith("distributions_quiz_")]
+    assert asked
+    for pills in asked:
+        question = questions("en")[pills.key.removeprefix("distributions_quiz_")]
+        assert pills.value is None
         for option in question["options"]:
-            checked(app.radio(key=radio.key).set_value(option).run())
+            checked(app.pills(key=pills.key).set_value(option).run())
             right = option == question["answer"]
             assert any(question["why"] in box.value for box in app.success) is right
             assert len(app.info) == (0 if right else 1)
-        checked(app.radio(key=radio.key).set_value(question["answer"]).run())
+        checked(app.pills(key=pills.key).set_value(question["answer"]).run())
 
 
 def questions(lang: str) -> dict[str, dict[str, Any]]:
