@@ -40,13 +40,10 @@ def menu() -> dict[str, list[st.Page]]:
 language = url.language_field()
 url.load([language])
 settle(language, url.value(language))  # the menu and the title speak before the switch is drawn
+# Before the menu, whose icon would otherwise be this tab's, fetched from another host.
+st.set_page_config(page_icon=str(FAVICON), layout="wide", initial_sidebar_state="collapsed")
 current = st.navigation(menu(), position="top")
-st.set_page_config(
-    page_title=f"{current.title} · {t('frame.site')}",
-    page_icon=str(FAVICON),  # an icon by name would be fetched from another host
-    layout="wide",
-    initial_sidebar_state="collapsed",
-)
+st.set_page_config(page_title=f"{current.title} · {t('frame.site')}")
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.title(current.title, anchor=False, width="content")
     pick(language, t("frame.language"), LANGUAGES, label_visibility="collapsed")

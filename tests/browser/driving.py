@@ -6,7 +6,6 @@ Nothing here waits for a time to pass: it waits for what should be seen.
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -170,14 +169,8 @@ class Lab:
         return self.page.evaluate("(name) => bn.histogram(name)", name)
 
     def everything(self) -> dict[str, Any]:
-        """All that a reader sees of the lab, to be compared with another visit."""
-        return self.page.evaluate("bn.everything()")
-
-    def await_everything(self, wanted: dict[str, Any]) -> None:
-        """Until a reader sees all of this; charts further down are drawn a little later."""
-        with suppress(Error):
-            self.until("JSON.stringify(bn.everything()) === JSON.stringify(given)", wanted)
-        assert self.everything() == wanted
+        """All that a reader sees once the page is at rest, to be compared with another visit."""
+        return self.page.evaluate("bn.atRest()")
 
     # ---- what should be on the screen ------------------------------------------------------
 

@@ -51,6 +51,17 @@ window.bn = {
       data: bn.figure().data.map((trace) => [Array.from(trace.x), Array.from(trace.y)]),
     };
   },
+  // The same, once it has stayed the same for thirty frames: what stands further down comes later.
+  atRest: async () => {
+    let [seen, frames] = ['', 0];
+    await bn.until(() => {
+      const now = JSON.stringify(bn.everything());
+      frames = now === seen && bn.drawn() && bn.settled() ? frames + 1 : 0;
+      seen = now;
+      return frames >= 30;
+    }, 'a page at rest');
+    return JSON.parse(seen);
+  },
   pictures: [], // one entry for each picture drawn since `watch`
   positions: {}, // every position each knob was seen at since `watch`, in order
   watch: () => {

@@ -171,6 +171,21 @@ class TestReset:
         tab.assert_shows()
         assert tab.sent() == 1
 
+    def test_double_click_of_a_hand_that_trembles_commits_once(self, lab: Callable[..., Lab]):
+        """Two pixels are two positions of the knob, but no drag."""
+        tab = lab("/distributions?dist_gamma=3")
+        mouse = tab.page.mouse
+        x, y = tab.point("dist_gamma", 5 / 6)
+        mouse.move(x, y)
+        mouse.down()
+        mouse.up()
+        mouse.down(click_count=2)
+        mouse.move(x - 2, y)
+        tab.until("bn.root().dataset.shown !== '{}'")
+        mouse.up(click_count=2)
+        tab.assert_shows()
+        assert tab.sent() == 1
+
     def test_double_click_beside_the_thumb_ends_at_the_default(self, lab: Callable[..., Lab]):
         """Its first click is a click: the thumb goes there, and then home."""
         tab = lab("/distributions?dist_gamma=3")

@@ -38,14 +38,14 @@ def test_a_cold_link_shows_what_a_warm_one_shows(lab: Callable[..., Lab]):
         cold = lab(POOLED, at=fresh)
         seen = cold.everything()
         cold.assert_shows(gamma=2.5, x=direct.hidden())
-        lab(POOLED, at=fresh).await_everything(seen)
+        assert lab(POOLED, at=fresh).everything() == seen
     assert seen["title"] == [labels("en")["chapters.distributions"]]
 
 
 def test_the_front_door_is_a_chapter(lab: Callable[..., Lab]):
     query = POOLED.partition("?")[2]
     there = lab(POOLED).everything()
-    lab(f"/?{query}").await_everything(there)
+    assert lab(f"/?{query}").everything() == there
 
 
 def test_reload_keeps_what_was_set(lab: Callable[..., Lab]):
@@ -53,7 +53,7 @@ def test_reload_keeps_what_was_set(lab: Callable[..., Lab]):
     tab.drag("dist_beta", 0.5, 0.4, 0.3)
     seen = tab.settle().everything()
     tab.page.reload()
-    tab.ready().await_everything(seen)
+    assert tab.ready().everything() == seen
 
 
 def test_back_and_forward_go_one_commit_at_a_time(lab: Callable[..., Lab]):
@@ -114,11 +114,12 @@ class TestLanguage:
         speak(tab, "zh")
         assert heading(tab) == labels("zh")["chapters.distributions"]
         assert tab.page.url.partition("?")[0] == path
+        after = tab.everything()
         for what in ("outputs", "positions", "boxes", "cells", "data"):
-            assert tab.everything()[what] == before[what], what
+            assert after[what] == before[what], what
         assert tab.histogram("y") == histogram
         speak(tab, "en")
-        tab.await_everything(before)
+        assert tab.everything() == before
 
     def test_follows_the_browser_at_first(self, lab: Callable[..., Lab]):
         for tab, lang in ((lab(), "en"), (lab(locale="zh-CN"), "zh")):
