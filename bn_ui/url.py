@@ -19,6 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from bn_ui.text import LANGUAGES, browser_language
 
 _KEPT = "url_kept"
+_RESET = "url_reset"
 _SMALLEST = 1e-12  # below it a value is 0, and −0 is 0 too
 _LOADED = "url_loaded"  # per field taken from the link in this session: the page it last stood on
 
@@ -123,6 +124,7 @@ def load(fields: Sequence[Field]) -> None:
     back_or_forward = context is not None and context.is_history_navigation
     page = context.page_script_hash if context is not None else ""
     loaded = st.session_state.setdefault(_LOADED, {})
+    st.session_state[_RESET] = False
     for field in fields:
         linked = back_or_forward or field.key not in loaded
         now = field.from_link(st.query_params.get(field.key)) if linked else value(field)
@@ -181,3 +183,12 @@ def reset(fields: Sequence[Field]) -> None:
     """Back to the defaults: a callback, so it runs before the widgets are drawn."""
     for field in fields:
         assign(field, field.default)
+    st.session_state[_RESET] = True
+
+
+def being_reset() -> bool:
+    """Whether Reset was pressed on the way to this run.
+
+    A knob let go just before may arrive together with it, in either order: Reset wins.
+    """
+    return bool(st.session_state.get(_RESET))

@@ -26,7 +26,7 @@ def take(fields: Sequence[Field], chart: str) -> Callable[[], None]:
             return
         values = proposal.get("values")
         for field in fields:
-            if isinstance(values, dict) and field.key in values:
+            if isinstance(values, dict) and field.key in values and not url.being_reset():
                 url.assign(field, field.valid(values[field.key], url.value(field)))
         number = proposal.get("token")
         if isinstance(number, int):

@@ -137,6 +137,12 @@ class Lab:
             [position, events or ("input",)],
         )
 
+    def type(self, key: str, text: str) -> None:
+        """A number into the box of a knob."""
+        box = self.page.locator(f".st-key-{key} input")
+        box.fill(text)
+        box.press("Enter")
+
     # ---- what is on the screen -------------------------------------------------------------
 
     def at(self, key: str) -> int:

@@ -156,12 +156,19 @@ def test_after_the_release_everything_says_the_same(lab: Callable[..., Lab], pat
 def test_a_number_typed_into_its_box(lab: Callable[..., Lab]):
     """Between two positions of the knob: shown as typed, by a thumb at the nearer one."""
     tab = lab()
-    field = tab.page.locator(".st-key-dist_gamma input")
-    field.fill("1.234")
-    field.press("Enter")
+    tab.type("dist_gamma", "1.234")
     tab.until("document.querySelector('[data-knob=dist_gamma] output').textContent === '1.234'")
     tab.assert_shows(gamma=1.234)
     assert GAMMAS[tab.at("dist_gamma")] == 1.225
+
+
+def test_keys_on_one_knob_and_at_once_on_another(lab: Callable[..., Lab]):
+    """The second does not wait for the pause that ends the first."""
+    tab = lab()
+    tab.knob("dist_gamma").press("End")
+    tab.knob("dist_beta").press("Home")
+    tab.until("bn.root().dataset.sent > 1")
+    tab.assert_shows(gamma=4.0, beta=-6.0)
 
 
 class TestReset:
@@ -326,3 +333,15 @@ class TestAnswersThatComeLate:
         tab.page.mouse.up()
         tab.assert_shows(gamma=GAMMAS[held])
         assert_rises(tab.positions()["dist_gamma"])
+
+    def test_a_number_typed_meanwhile_is_kept(self, lab: Callable[..., Lab]):
+        """A proposal speaks of the knobs that were moved, and of no other."""
+        tab = lab(script=STOPPED_NETWORK)
+        tab.page.evaluate("wire.held = true")
+        tab.type("dist_beta", "1.5")
+        tab.until("wire.answers === 1")
+        tab.drag("dist_gamma", 0.5, 0.6)
+        gamma = GAMMAS[tab.at("dist_gamma")]
+        tab.until("wire.answers === 2")
+        tab.page.evaluate("wire.release()")
+        tab.assert_shows(gamma=gamma, beta=1.5)

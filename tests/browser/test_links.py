@@ -113,6 +113,8 @@ class TestLanguage:
         path, histogram = tab.page.url.partition("?")[0], tab.histogram("y")
         speak(tab, "zh")
         assert heading(tab) == labels("zh")["chapters.distributions"]
+        assert tab.page.evaluate("document.documentElement.lang") == "zh-CN"
+        assert tab.page.evaluate("document.title").startswith(heading(tab))
         assert tab.page.url.partition("?")[0] == path
         after = tab.everything()
         for what in ("outputs", "positions", "boxes", "cells", "data"):

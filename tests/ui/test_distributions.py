@@ -520,6 +520,24 @@ class TestOwnNumbers:
         assert_numbers(chart(app), own_numbers.parse(GOOD).x, here())
         assert not warnings_beside_the_link(app)
 
+    def test_a_large_paste_is_kept_aside_like_a_file(self):
+        rows = np.random.default_rng(0).standard_normal((1500, 2))
+        app = own("\n".join(",".join(map(repr, row)) for row in rows.tolist()))
+        assert not app.error
+        assert app.text_area(key=OWN).value == ""
+        assert_numbers(chart(app), rows, here())
+        assert warnings_beside_the_link(app)
+
+    def test_reset_forgets_all_of_it(self):
+        rows = np.random.default_rng(0).standard_normal((1500, 2))
+        text = "\n".join(",".join(map(repr, row)) for row in rows.tolist())
+        app = upload(own(), "large.csv", text.encode())
+        checked(app.button(key="distributions_reset").click().run())
+        checked(app.selectbox(key="dist_source").set_value("own").run())
+        pick(app, "dist_view", "pooled")
+        assert app.text_area(key=OWN).value == PAGE.EXAMPLE
+        assert_numbers(chart(app), own_numbers.parse(PAGE.EXAMPLE).x, here())
+
     def test_a_large_file_stays_while_other_things_change(self):
         rows = np.random.default_rng(0).standard_normal((1500, 2))
         text = "\n".join(",".join(map(repr, row)) for row in rows.tolist())
