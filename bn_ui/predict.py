@@ -17,23 +17,23 @@ def predict(question: Question, key: str) -> bool:
     """
     st.markdown(question.question)
     shown = f"{key}_shown"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        guess = st.pills(
-            t("frame.your_guess"),
-            list(question.options),
-            format_func=question.options.__getitem__,
-            key=key,
-            label_visibility="collapsed",
-            persist_state="session",
+    guess = st.pills(
+        t("frame.your_guess"),
+        list(question.options),
+        format_func=question.options.__getitem__,
+        key=key,
+        label_visibility="collapsed",
+        persist_state="session",
+        width="stretch",
+    )
+    if guess is None and not st.session_state.get(shown):
+        st.button(
+            t("frame.just_show"),
+            key=f"{key}_show",
+            type="tertiary",
+            on_click=_show,
+            args=(shown,),
         )
-        if guess is None and not st.session_state.get(shown):
-            st.button(
-                t("frame.just_show"),
-                key=f"{key}_show",
-                type="tertiary",
-                on_click=_show,
-                args=(shown,),
-            )
     return guess is not None or bool(st.session_state.get(shown))
 
 

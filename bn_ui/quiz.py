@@ -17,6 +17,7 @@ def quiz(chapter: str, asked: Iterable[Question]) -> None:
         choice = st.pills(
             question.question,
             list(question.options),
+            width="stretch",
             format_func=question.options.__getitem__,
             key=f"{chapter}_quiz_{question.name}",
             persist_state="session",
