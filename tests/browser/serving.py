@@ -44,7 +44,8 @@ class Server:
     def __enter__(self) -> Server:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.log = tempfile.TemporaryFile("w+", encoding="utf-8")
+        # Appending: server and reader share one place in the file, and reading moves it.
+        self.log = tempfile.TemporaryFile("a+", encoding="utf-8")
         environment = os.environ | {
             "STREAMLIT_SERVER_PORT": str(port),
             "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
