@@ -11,7 +11,7 @@ Parameters are a frozen tree of arrays: training makes a new tree and leaves the
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -244,22 +244,43 @@ def backward(network: Network, records: Sequence[LayerRecord], d_output: ArrayLi
     ValueError
         If the number of records or the shape of ``d_output`` does not fit.
     """
+    steps = list(_backward(network, records, d_output))
+    return replace(network, layers=tuple(gradients for gradients, _ in reversed(steps)))
+
+
+def upstream_gradients(
+    network: Network, records: Sequence[LayerRecord], d_output: ArrayLike
+) -> tuple[FloatArray, ...]:
+    """What arrives at each layer's activation input: dy where there is BN, dz where there is none.
+
+    Parameters and errors are those of :func:`backward`.
+
+    Returns
+    -------
+    One array a layer, first to last, of the shape of its ``activation_input``.
+    """
+    steps = list(_backward(network, records, d_output))
+    return tuple(upstream for _, upstream in reversed(steps))
+
+
+def _backward(
+    network: Network, records: Sequence[LayerRecord], d_output: ArrayLike
+) -> Iterator[tuple[Layer, FloatArray]]:
+    """Last layer to first: gradients of its parameters, and the one at its activation's input."""
     if len(records) != len(network.layers):
         raise ValueError(f"records must be {len(network.layers)}, one a layer, got {len(records)}")
     da = np.asarray(d_output, dtype=network.layers[0].weight.dtype)
     if da.shape != records[-1].output.shape:
         raise ValueError(f"d_output must have shape {records[-1].output.shape}, got {da.shape}")
-    gradients = []
     steps = zip(network.layers, _activations(network), records, strict=True)
     for layer, activation, record in reversed(list(steps)):
-        dz = da if activation is None else da * activation.derivative(record.activation_input)
-        dgamma = dbeta = None
+        upstream = da if activation is None else da * activation.derivative(record.activation_input)
+        dz, dgamma, dbeta = upstream, None, None
         if record.batch_norm is not None:
-            bn = backward_train(dz, record.batch_norm)
+            bn = backward_train(upstream, record.batch_norm)
             dz, dgamma, dbeta = bn.dx, bn.dgamma, bn.dbeta
-        gradients.append(Layer(record.input.T @ dz, dz.sum(axis=0), dgamma, dbeta))
+        yield Layer(record.input.T @ dz, dz.sum(axis=0), dgamma, dbeta), upstream
         da = dz @ layer.weight.T
-    return replace(network, layers=tuple(reversed(gradients)))
 
 
 def _layer_forward(layer: Layer, activation: Activation | None, a: FloatArray) -> LayerRecord:

@@ -18,8 +18,9 @@ from bn_core.datasets import (
     sample_batch,
     synthetic_batch,
 )
-from bn_core.network import initial_network, pre_activations
+from bn_core.network import forward, initial_network, pre_activations, upstream_gradients
 from bn_core.summaries import BatchNoise, batch_noise
+from bn_core.upstream import softmax_cross_entropy
 
 IMAGES = {"digits": load_digits, "fashion": load_fashion_mnist}
 
@@ -81,6 +82,26 @@ def shape_gallery(m: int) -> tuple[tuple[str, ...], np.ndarray]:
     kinds = tuple(kind for kind in SYNTHETIC_KINDS if kind != "constant")
     columns = [synthetic(kind, m, len(kinds), 0)[:, k] for k, kind in enumerate(kinds)]
     return kinds, _read_only(np.stack(columns, axis=1))
+
+
+@st.cache_resource(show_spinner=False)
+def network_layer(m: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+    """The last BN layer of a real network on ``m`` digits: what goes into it, and what comes back.
+
+    Two hidden layers of 16 tanh units with BN, random weights, softmax cross-entropy; of the last
+    hidden layer the ``d`` units that the loss depends on most. Both arrays are (m, d).
+    """
+    digits = load_digits()
+    chosen = np.arange(m)
+    images = digits.images[chosen].astype(np.float64)
+    network = initial_network(
+        [images.shape[1], 16, 16, 10], activation="tanh", batch_norm=True, linear_output=True
+    )
+    records = forward(network, images)
+    _, d_logits = softmax_cross_entropy(records[-1].output, digits.labels[chosen])
+    dy = upstream_gradients(network, records, d_logits)[-2]
+    units = np.sort(np.argsort(-np.abs(dy).sum(axis=0))[:d])
+    return _read_only(records[-2].pre_activation[:, units]), _read_only(dy[:, units])
 
 
 NOISE_SIZES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

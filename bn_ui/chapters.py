@@ -14,5 +14,10 @@ class Chapter:
     icon: str
 
 
-CHAPTERS = (Chapter("distributions", section="see", icon=":material/equalizer:"),)
+CHAPTERS = (
+    Chapter("distributions", section="see", icon=":material/equalizer:"),
+    Chapter("forward", section="work", icon=":material/arrow_forward:"),
+    Chapter("backward", section="work", icon=":material/arrow_back:"),
+    Chapter("gradient_check", section="work", icon=":material/rule:"),
+)
 HOME = "distributions"  # what "/" shows

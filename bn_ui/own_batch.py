@@ -60,11 +60,11 @@ def _read(field: Field) -> OwnBatch:
     good = f"{field.key}_good"
     if refused := st.session_state.get(f"{field.key}_file_error"):
         filename, error = refused
-        st.error(f"{_quoted(filename)}: {_explain(error)}", icon=":material/error:")
+        st.error(f"{_quoted(filename)}: {explain(error)}", icon=":material/error:")
     try:
         batch = own_numbers.parse(st.session_state.get(_aside(field.key), url.value(field)))
     except OwnNumbersError as error:
-        st.error(_explain(error), icon=":material/error:")
+        st.error(explain(error), icon=":material/error:")
         batch = st.session_state.get(good) or own_numbers.parse(field.default)
         st.caption(t("own.still_shown", m=batch.x.shape[0], d=batch.x.shape[1]))
     else:
@@ -73,7 +73,8 @@ def _read(field: Field) -> OwnBatch:
     return batch
 
 
-def _explain(error: OwnNumbersError) -> str:
+def explain(error: OwnNumbersError) -> str:
+    """What is wrong with a text, and what to do about it."""
     values = {k: _quoted(v) if isinstance(v, str) else v for k, v in error.values.items()}
     return t(f"own.error_{error.reason}", **values)
 

@@ -6,6 +6,7 @@ line of names is allowed.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -15,7 +16,6 @@ MAX_ROWS = 2000
 MAX_COLUMNS = 64
 MAX_BYTES = 1_000_000
 BOX_CHARACTERS = 20_000  # more is kept aside: the browser sends the box along with every change
-MAX_MAGNITUDE = 1e12  # squares and cubes of it are still far from overflow
 SEPARATORS = ("[;；]", "\t", "[,，、]")  # the first that a line has; blanks if it has none
 LINK_CHARACTERS = 1500  # a link that every browser, messenger and QR code takes
 
@@ -27,6 +27,19 @@ class OwnNumbersError(ValueError):
         super().__init__(reason)
         self.reason = reason
         self.values = values
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many numbers a page takes, and how large: the last is ``magnitude`` = 10ⁿ."""
+
+    rows: int = MAX_ROWS
+    columns: int = MAX_COLUMNS
+    least_rows: int = 2
+    magnitude: float = 1e12  # squares and cubes of it are still far from overflow
+
+
+DISTRIBUTION = Limits()
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,7 @@ def decode(data: bytes) -> str:
         raise OwnNumbersError("encoding") from error
 
 
-def parse(text: str) -> OwnBatch:
+def parse(text: str, limits: Limits = DISTRIBUTION) -> OwnBatch:
     """The batch that ``text`` spells, or an OwnNumbersError that says where it goes wrong."""
     if len(text) > MAX_BYTES:
         raise OwnNumbersError("too_many_bytes", kilobytes=MAX_BYTES // 1000)
@@ -61,14 +74,14 @@ def parse(text: str) -> OwnBatch:
         lines = lines[1:]
     if not lines:
         raise OwnNumbersError("empty")
-    if len(lines) == 1:
+    if len(lines) < limits.least_rows:
         raise OwnNumbersError("one_row")
-    if len(lines) > MAX_ROWS:
-        raise OwnNumbersError("too_many_rows", rows=len(lines), most=MAX_ROWS)
+    if len(lines) > limits.rows:
+        raise OwnNumbersError("too_many_rows", rows=len(lines), most=limits.rows)
     width = len(lines[0][1])
-    if width > MAX_COLUMNS:
-        raise OwnNumbersError("too_many_columns", columns=width, most=MAX_COLUMNS)
-    rows = [_row(line, cells, width) for line, cells in lines]
+    if width > limits.columns:
+        raise OwnNumbersError("too_many_columns", columns=width, most=limits.columns)
+    rows = [_row(line, cells, width, limits.magnitude) for line, cells in lines]
     return OwnBatch(np.array(rows), tuple(names) if len(names) == width else ("",) * width)
 
 
@@ -89,20 +102,21 @@ def _unquoted(cell: str) -> str:
     return cell[1:-1] if re.fullmatch('".*"', cell) else cell
 
 
-def _row(line: int, cells: list[str], width: int) -> list[float]:
+def _row(line: int, cells: list[str], width: int, magnitude: float) -> list[float]:
     if len(cells) != width:
         raise OwnNumbersError("ragged", line=line, cells=len(cells), width=width)
-    return [_value(line, column, cell) for column, cell in enumerate(cells, 1)]
+    return [_value(line, column, cell, magnitude) for column, cell in enumerate(cells, 1)]
 
 
-def _value(line: int, column: int, cell: str) -> float:
+def _value(line: int, column: int, cell: str, magnitude: float) -> float:
     if not _is_number(cell):
         raise OwnNumbersError("text", line=line, column=column, cell=cell[:20])
     value = float(cell)
     if not np.isfinite(value):
         raise OwnNumbersError("not_finite", line=line, column=column, cell=cell[:20])
-    if abs(value) > MAX_MAGNITUDE:
-        raise OwnNumbersError("too_big", line=line, column=column, cell=cell[:20])
+    if abs(value) > magnitude:
+        limit = round(math.log10(magnitude))
+        raise OwnNumbersError("too_big", line=line, column=column, cell=cell[:20], power=limit)
     return value
 
 
@@ -122,10 +136,10 @@ def _is_number(cell: str) -> bool:
 OMITTED = "-"  # what a link says in place of numbers that are too many for it
 
 
-def to_link(text: str) -> str:
+def to_link(text: str, limits: Limits = DISTRIBUTION) -> str:
     """The batch as short text for the link; ``OMITTED`` if there is none or it is too large."""
     try:
-        batch = parse(text)
+        batch = parse(text, limits)
     except OwnNumbersError:
         return OMITTED
     link = "_".join("~".join(f"{v:.12g}" for v in row) for row in batch.x)

@@ -76,9 +76,33 @@ def plotly_route() -> Route:
 
 
 def plotly_url() -> str:
-    """That URL as the browser must ask for it, also where the app lives below a path."""
+    """Where the browser finds Plotly."""
+    return _url(PLOTLY_PATH)
+
+
+def katex_url() -> str:
+    """Where the browser finds the typesetter of formulas: Streamlit's own, which is loaded already.
+
+    It is the module that typesets ``$…$`` in Markdown, `rehype-katex`, whose KaTeX is the one that
+    Streamlit's style sheet and fonts are made for. Its file name has a hash in it.
+    """
+    return _url(f"/static/js/{_katex_file()}")
+
+
+@cache
+def _katex_file() -> str:
+    scripts = files("streamlit") / "static" / "static" / "js"
+    names = [file.name for file in scripts.iterdir()]
+    found = [name for name in names if re.fullmatch(r"rehype-katex\.[\w-]+\.js", name)]
+    if len(found) != 1:
+        raise RuntimeError(f"this Streamlit has {len(found)} rehype-katex modules; expected one")
+    return found[0]
+
+
+def _url(path: str) -> str:
+    """A path of this server as the browser must ask for it, also where the app lives below one."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}{PLOTLY_PATH}" if base else PLOTLY_PATH
+    return f"/{base}{path}" if base else path
 
 
 @cache

@@ -125,7 +125,8 @@ class TestWhyNot:
         assert why_not(f"1,2\n{cell},4") == ("not_finite", {"line": 2, "column": 1, "cell": cell})
 
     def test_too_big(self):
-        assert why_not("1,2\n3,-1.1e12") == ("too_big", {"line": 2, "column": 2, "cell": "-1.1e12"})
+        wrong = {"line": 2, "column": 2, "cell": "-1.1e12", "power": 12}
+        assert why_not("1,2\n3,-1.1e12") == ("too_big", wrong)
         assert parse("1,2\n3,1e12").x[1, 1] == 1e12
 
     @pytest.mark.parametrize("row", ["3", "3,4,5", "3,4,"])

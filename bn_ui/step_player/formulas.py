@@ -1,0 +1,180 @@
+r"""Formulas of the derivation as LaTeX: with their indices, and with a sample's numbers put in.
+
+Every quantity in them is wrapped in ``\htmlData``, so that the page can colour it, and mark it when
+the learner points at the same quantity, sample or feature elsewhere.
+
+Printed arithmetic is right at the printed digits: a line of numbers shows as many digits of its
+operands as it takes for the printed result to follow from what is printed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from bn_core.derivation import QUANTITIES, Step, Values
+from bn_ui.text import number_text
+
+DIGITS = 4
+MOST_DIGITS = 17  # what float64 has
+ZERO = 1e-12  # share of its terms below which a sum is rounding error
+HIDDEN = r"\text{?}"
+_TOKEN = re.compile(r"\[(\w+)\]")
+
+
+def general(step: Step) -> str:
+    """The formula with its indices i and k."""
+    right = _expand(step.tex, lambda term: rf"\sum_{{i=1}}^{{m}} {term}")
+    return rf"{marked(step.name)} = {_fill(right, marked)}"
+
+
+def marked(name: str, tex: str = "", sample: int | None = None) -> str:
+    """A quantity's symbol (or ``tex`` in its place) that the page can find."""
+    where = f", i={sample}" if sample is not None else ""
+    return rf"\htmlData{{q={name}{where}}}{{{tex or QUANTITIES[name].tex}}}"
+
+
+def indexed(name: str, i: int, k: int) -> str:
+    """The symbol of one entry, counted from 1: x_{2,1}, μ_1."""
+    tex = QUANTITIES[name].tex.replace("{ik}", f"{{{i + 1},{k + 1}}}")
+    return tex.replace("_k", f"_{k + 1}")
+
+
+# ---- numbers -----------------------------------------------------------------------------------
+
+
+def shown(value: float, size: float = 0.0, digits: int = DIGITS) -> str:
+    """A number for the eye; rounding error of terms of ``size`` is shown as the zero that it is."""
+    return number_text(0.0 if abs(value) <= ZERO * size else value, digits)
+
+
+def number_tex(text: str) -> str:
+    """What `shown` says, in LaTeX."""
+    mantissa, times, exponent = text.replace("−", "-").partition("×10")
+    if not times and mantissa.startswith("10") and mantissa[2:3] in _RAISED:
+        mantissa, exponent = "", mantissa[2:]
+    power = exponent.translate(_LOWERED)
+    if not power:
+        return mantissa
+    return rf"{mantissa} \times 10^{{{power}}}" if mantissa else rf"10^{{{power}}}"
+
+
+_RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+_LOWERED = str.maketrans(_RAISED, "-0123456789")
+
+
+def rounded(a: np.ndarray, digits: int) -> np.ndarray:
+    """Every entry as it is printed with so many significant digits."""
+    flat = [float(f"{value:.{digits}g}") for value in np.ravel(a).tolist()]
+    return np.array(flat).reshape(np.shape(a))
+
+
+def needed_digits(step: Step, values: Values, size: np.ndarray) -> np.ndarray:
+    """How many digits of the operands it takes, for every entry of the result.
+
+    The line is calculated again from rounded operands until it gives the printed result.
+    """
+    result = np.atleast_1d(values[step.name])
+    wanted = _texts(result, np.broadcast_to(size, result.shape))
+    needed = np.zeros(result.shape, int)
+    operands = {name: values[name] for name in step.inputs}
+    for digits in range(DIGITS, MOST_DIGITS + 1):
+        coarse = {name: rounded(value, digits) for name, value in operands.items()}
+        with np.errstate(all="ignore"):
+            found = np.broadcast_to(step(coarse), result.shape)
+        right = _texts(found, np.broadcast_to(size, result.shape)) == wanted
+        needed[(needed == 0) & right] = digits
+        if needed.all():
+            break
+    needed[needed == 0] = MOST_DIGITS
+    return needed
+
+
+def _texts(a: np.ndarray, size: np.ndarray) -> np.ndarray:
+    pairs = zip(a.ravel().tolist(), size.ravel().tolist(), strict=True)
+    return np.array([shown(value, scale) for value, scale in pairs]).reshape(a.shape)
+
+
+# ---- a sample's numbers in the formula -------------------------------------------------------------
+
+
+def filled(
+    step: Step,
+    values: Values,
+    size: Mapping[str, np.ndarray],
+    hidden: frozenset[str] = frozenset(),
+) -> list[list[str]]:
+    """The formula with numbers for every entry of the result, rows as in the result.
+
+    Quantities in ``hidden`` are what the learner is to find out: question marks stand for them.
+    """
+    result = np.atleast_2d(values[step.name])
+    show_all = not hidden & {step.name, *step.inputs}
+    digits = needed_digits(step, values, size[step.name]) if show_all else DIGITS
+    digits = np.broadcast_to(np.atleast_2d(digits), result.shape)
+    return [
+        [_line(step, values, size, hidden, i, k, int(digits[i, k])) for k in range(result.shape[1])]
+        for i in range(result.shape[0])
+    ]
+
+
+def _line(
+    step: Step,
+    values: Values,
+    size: Mapping[str, np.ndarray],
+    hidden: frozenset[str],
+    i: int,
+    k: int,
+    digits: int,
+) -> str:
+    samples = range(len(values["x"]))
+
+    def operand(name: str, sample: int) -> str:
+        if name in hidden:
+            return marked(name, HIDDEN)
+        value = _entry(values[name], sample, k)
+        text = number_tex(number_text(value, max(digits, DIGITS)))
+        per_sample = QUANTITIES[name].shape == "batch"
+        bracket = text.startswith("-") or r"\times" in text
+        number = marked(name, text, sample if per_sample else None)
+        return rf"({number})" if bracket else number
+
+    def at(sample: int) -> Callable[[str], str]:
+        return lambda name: operand(name, sample)
+
+    def total(term: str) -> str:
+        return r"\bigl(" + " + ".join(_fill(term, at(j)) for j in samples) + r"\bigr)"
+
+    right = _fill(_expand(step.tex, total), at(i))
+    left = marked(step.name, indexed(step.name, i, k))
+    if step.name in hidden:
+        return rf"{left} = {right} = {marked(step.name, HIDDEN)}"
+    value, scale = _entry(values[step.name], i, k), _entry(size[step.name], i, k)
+    printed = rounded(np.array(value), DIGITS)
+    equals = "=" if abs(printed - value) <= ZERO * scale else r"\approx"
+    answer = marked(step.name, number_tex(shown(value, scale)))
+    return rf"{left} = {right} {equals} {answer}"
+
+
+def _entry(a: np.ndarray, i: int, k: int) -> float:
+    a = np.asarray(a)
+    return float(a[i, k] if a.ndim == 2 else a[k] if a.ndim == 1 else a)
+
+
+def _fill(tex: str, symbol: Callable[[str], str]) -> str:
+    return _TOKEN.sub(lambda match: symbol(match[1]), tex)
+
+
+def _expand(tex: str, total: Callable[[str], str]) -> str:
+    """Every ∑{…} replaced by what ``total`` makes of its term."""
+    start = tex.find("∑{")
+    if start < 0:
+        return tex
+    depth, end = 1, start + 2
+    while depth:
+        depth += {"{": 1, "}": -1}.get(tex[end], 0)
+        end += 1
+    term = tex[start + 2 : end - 1]
+    return tex[:start] + total(term) + _expand(tex[end:], total)

@@ -1,0 +1,5 @@
+"""Placeholder until written."""
+
+import streamlit as st
+
+st.write("…")
