@@ -1,14 +1,19 @@
-"""How the samples of a batch depend on each other through BN: the Jacobian ∂y/∂x."""
+"""How the samples of a batch depend on each other through BN.
+
+The Jacobian ∂y/∂x of one feature and its eigenvalues, identities that ∂ℓ/∂x obeys, and what happens
+to every ∂ℓ/∂xⱼ while one xᵢ is moved.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bn_core.batchnorm import BackwardTrain, ForwardTrain
+from bn_core.batchnorm import BackwardTrain, ForwardTrain, backward_train, forward_train
 
 Array = NDArray[np.floating[Any]]
 
@@ -56,6 +61,12 @@ def eigenvalues(fwd: ForwardTrain, feature: int) -> Array:
     return np.array([0.0, stretched, *[scale] * (m - 2)][:m])
 
 
+def matrix_eigenvalues(matrix: Array) -> Array:
+    """Eigenvalues of a symmetric matrix by LAPACK, smallest first: the outside witness."""
+    result: Array = np.linalg.eigvalsh(matrix)
+    return result
+
+
 @dataclass(frozen=True, eq=False)
 class Identities:
     """Facts about ∂ℓ/∂x, each with the number it must be. Arrays of shape (d,).
@@ -96,3 +107,97 @@ def relative_difference(a: Array, b: Array) -> float:
     """‖a − b‖ / ‖b‖; NaN if b is zero."""
     norm = float(np.linalg.norm(b))
     return float(np.linalg.norm(a - b)) / norm if norm > 0 else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class Nudges:
+    """One feature's ∂ℓ/∂x while one of its samples is moved: n settings.
+
+    Attributes
+    ----------
+    via_x_hat, via_var, via_mu : ndarray of shape (n, m)
+        The three parts that ∂ℓ/∂x is the sum of. The first is also what a "detached" backward pass
+        gives, which takes μ and σ² for constants.
+    dx, dx_compact : ndarray of shape (n, m)
+        Their sum, and the fast path's closed form of it.
+    sum_dx, dx_dot_x_hat, dx_dot_x_hat_exact, dvar_dmu : ndarray of shape (n,)
+        As in `Identities`.
+    cosine, relative_error : ndarray of shape (n,)
+        Of the detached gradient, against the right one; NaN where that is zero.
+    largest_x : ndarray of shape (n,)
+        max |x|: what the rounding error of ``dvar_dmu`` is proportional to.
+    """
+
+    via_x_hat: Array
+    via_var: Array
+    via_mu: Array
+    dx: Array
+    dx_compact: Array
+    sum_dx: Array
+    dx_dot_x_hat: Array
+    dx_dot_x_hat_exact: Array
+    dvar_dmu: Array
+    cosine: Array
+    relative_error: Array
+    largest_x: Array
+
+
+def nudge(
+    fwd: ForwardTrain,
+    upstream: Callable[[ForwardTrain], Array],
+    sample: int,
+    feature: int,
+    offsets: Sequence[float] | Array,
+) -> Nudges:
+    """Move one xᵢ by each of ``offsets`` and differentiate there.
+
+    Parameters
+    ----------
+    fwd : ForwardTrain
+        The forward pass over the batch (m, d) as it is.
+    upstream : callable
+        ∂ℓ/∂y for a forward pass: a loss that depends on y gives another one at every setting.
+    sample, feature : int
+        Which entry is moved, counted from 0.
+    offsets : sequence of n floats
+        By how much, in units of x.
+
+    Returns
+    -------
+    Nudges
+    """
+    rows = [_nudged(fwd, upstream, sample, feature, float(offset)) for offset in offsets]
+    columns = zip(*rows, strict=True)
+    return Nudges(*(np.array(column) for column in columns))
+
+
+def _nudged(
+    fwd: ForwardTrain,
+    upstream: Callable[[ForwardTrain], Array],
+    sample: int,
+    k: int,
+    offset: float,
+) -> tuple[Array | float, ...]:
+    x = fwd.x.copy()
+    x[sample, k] += offset
+    # Where all samples meet and ε is 0 there is no x̂; a trace of ε shows how steep it gets there.
+    eps = fwd.eps or 1e-30
+    moved = forward_train(x, fwd.gamma, fwd.beta, eps=eps)
+    grads = backward_train(upstream(moved), moved)
+    m = len(x)
+    via_x_hat = grads.dx_hat[:, k] * moved.inv_std[k]
+    via_var = grads.dvar[k] * 2 * moved.centred[:, k] / m
+    via_mu = np.full(m, grads.dmu[k] / m)
+    dx = via_x_hat + via_var + via_mu
+    facts = identities(moved, grads)
+    return (
+        via_x_hat,
+        via_var,
+        via_mu,
+        dx,
+        grads.dx[:, k],
+        *(float(fact[k]) for fact in vars(facts).values()),
+        cosine(via_x_hat, dx),
+        relative_difference(via_x_hat, dx),
+        float(np.abs(x[:, k]).max()),
+    )

@@ -245,7 +245,7 @@ def dstd(dinv_std: Array, std: Array) -> Array:
     return dinv_std * -1 / std**2
 
 
-@step("dvar_eps", r"[dstd] \cdot \frac{1}{2 [std]}", ("std", "var_eps"))
+@step("dvar_eps", r"[dstd] \cdot \frac{1}{2 \cdot [std]}", ("std", "var_eps"))
 def dvar_eps(dstd: Array, std: Array) -> Array:
     return dstd / (2 * std)
 
@@ -286,7 +286,7 @@ def dx_via_x_hat(dx_hat: Array, inv_std: Array) -> Array:
 
 @step(
     "dx_via_var",
-    r"[dvar] \cdot \frac{2 \, [centred]}{[m]}",
+    r"[dvar] \cdot \frac{2 \cdot [centred]}{[m]}",
     ("var", "squared", "centred", "x"),
 )
 def dx_via_var(dvar: Array, centred: Array) -> Array:

@@ -293,3 +293,13 @@ def sightings(
             wrong = GradientCheck(bug(dy, fwd), right.numeric, h)
             found[name][upstream] = Sighting(wrong, is_zero)
     return found
+
+
+def nearest_bug(matrix: Mapping[str, Mapping[str, Sighting]], upstream: str) -> tuple[str, bool]:
+    """The bug that is hardest to see with an upstream gradient, and whether it can be seen at all.
+
+    It can if its error is at least twice that of the right gradient, which is the error of the
+    central differences themselves. ``matrix`` is what `sightings` returned.
+    """
+    bug = min(BUGS, key=lambda name: matrix[name][upstream].stated)
+    return bug, matrix[bug][upstream].stated > 2 * matrix[RIGHT][upstream].stated

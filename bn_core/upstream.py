@@ -43,6 +43,11 @@ def half_squared_error(y: ArrayLike, target: ArrayLike) -> tuple[float, Array]:
     return float(0.5 * (dy**2).sum()), dy
 
 
+def linear_loss(y: ArrayLike, dy: ArrayLike) -> float:
+    """ℓ = Σ ∂y · y: the simplest loss with a given upstream gradient ∂y."""
+    return float((np.asarray(dy) * np.asarray(y)).sum())
+
+
 def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, Array]:
     r"""The mean of −log softmax(z)[label] over the samples, and (softmax − one-hot)/m.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import streamlit as st
 
 from bn_core import ForwardTrain, forward_train
-from bn_core.upstream import UPSTREAM, half_squared_error
+from bn_core.upstream import UPSTREAM, half_squared_error, linear_loss, random_gradient
 from bn_ui import controls, own_numbers, url
 from bn_ui.batches import network_layer
 from bn_ui.own_batch import explain
@@ -53,7 +53,7 @@ EPS = url.number("batch_eps", 1e-5, *EPS_RANGE)
 UPSTREAMS = ("target", *UPSTREAM, "own")
 DY_FROM = url.choice("batch_dy_from", "target", UPSTREAMS)
 DY = _numbers("batch_dy", "1, 0\n-1, 2\n0, -1\n0.5, 1", LIMITS)
-TARGET = _numbers("batch_target", "1, 0\n0, -1\n2, 0\n-1, 1", LIMITS)
+TARGET = _numbers("batch_target", "1, 0\n0, -1\n1, 0\n-1, 1", LIMITS)
 SEED = url.integer("batch_seed", 0, 0, 9999)
 BATCH = (X, GAMMA, BETA, EPS)
 BACKWARD_BATCH = (*BATCH, DY_FROM, DY, TARGET, SEED)
@@ -61,24 +61,35 @@ BACKWARD_BATCH = (*BATCH, DY_FROM, DY, TARGET, SEED)
 
 @dataclass(frozen=True)
 class SmallBatch:
-    """What the learner set. ``gamma``, ``beta`` (d,); ``dy`` and ``target`` (m, d)."""
+    """What the learner set.
+
+    x : (m, d); gamma, beta : (d,)
+    upstream : ∂ℓ/∂y for a forward pass
+    loss : a loss ℓ of y with that gradient
+    source : what decides the last two, to be compared and remembered
+    """
 
     x: np.ndarray
     gamma: np.ndarray
     beta: np.ndarray
     eps: float
-    dy: np.ndarray
-    target: np.ndarray | None
+    upstream: Callable[[ForwardTrain], np.ndarray]
+    loss: Callable[[np.ndarray], float]
+    source: tuple[object, ...]
 
-    @property
+    @cached_property
     def fwd(self) -> ForwardTrain:
         return forward_train(self.x, self.gamma, self.beta, eps=self.eps)
 
+    @cached_property
+    def dy(self) -> np.ndarray:
+        return self.upstream(self.fwd)
+
     @property
-    def key(self) -> tuple[bytes | float | tuple[int, ...], ...]:
+    def key(self) -> tuple[object, ...]:
         """What decides everything that is computed from it."""
-        arrays = (self.x, self.gamma, self.beta, self.dy)
-        return (self.x.shape, self.eps, *(a.tobytes() for a in arrays))
+        arrays = (self.x, self.gamma, self.beta)
+        return (self.x.shape, self.eps, *(a.tobytes() for a in arrays), *self.source)
 
 
 def read() -> SmallBatch:
@@ -92,20 +103,37 @@ def read() -> SmallBatch:
     gamma = _fitted(GAMMA, ROW, (1, d), 1.0)[0]
     beta = _fitted(BETA, ROW, (1, d), 0.0)[0]
     eps = url.value(EPS)
-    if eps == 0 and (x == x[0]).all(axis=0).any():
-        eps = EPS.default  # a constant column has no x̂ without ε; ``_warnings`` says so
-    fwd = forward_train(x, gamma, beta, eps=eps)
-    source, target = url.value(DY_FROM), None
-    if source == "target":
+    if eps == 0 and has_constant_column(x):
+        eps = EPS.default  # without ε it has no x̂; ``_warnings`` says so
+    name = url.value(DY_FROM)
+    if name == "target":
         target = _fitted(TARGET, LIMITS, (m, d), 0.0)
-        dy = half_squared_error(fwd.y, target)[1]
-    elif source == "own":
-        dy = _fitted(DY, LIMITS, (m, d), 0.0)
-    elif source == "random":
-        dy = UPSTREAM["random"](fwd, url.value(SEED))
+        return SmallBatch(
+            x,
+            gamma,
+            beta,
+            eps,
+            upstream=lambda fwd: half_squared_error(fwd.y, target)[1],
+            loss=lambda y: half_squared_error(y, target)[0],
+            source=(name, target.tobytes()),
+        )
+    source: tuple[object, ...] = (name,)
+    if name == "own":
+        own = _fitted(DY, LIMITS, (m, d), 0.0)
+        upstream, source = (lambda fwd: own), (name, own.tobytes())
+    elif name == "random":
+        seed = url.value(SEED)
+        upstream, source = (lambda fwd: random_gradient(fwd, seed)), (name, seed)
     else:
-        dy = UPSTREAM[source](fwd)
-    return SmallBatch(x, gamma, beta, eps, dy, target)
+        upstream = UPSTREAM[name]
+    dy = upstream(forward_train(x, gamma, beta, eps=eps))
+    return SmallBatch(
+        x, gamma, beta, eps, upstream, loss=lambda y: linear_loss(y, dy), source=source
+    )
+
+
+def has_constant_column(x: np.ndarray) -> bool:
+    return bool((x == x[0]).all(axis=0).any())
 
 
 def _fitted(
@@ -200,7 +228,7 @@ def _warnings(fields: tuple[Field, ...]) -> None:
                     fill=1 if field is GAMMA else 0,
                 )
             )
-    if url.value(EPS) == 0 and (x == x[0]).all(axis=0).any():
+    if url.value(EPS) == 0 and has_constant_column(x):
         st.warning(t("batch.eps_needed"), icon=":material/warning:")
 
 
@@ -208,7 +236,7 @@ def _size(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))
 
 
-# ---- presets, undo, reset -------------------------------------------------------------------------
+# ---- presets, undo, reset ------------------------------------------------------------------------
 
 _PLAIN = {GAMMA: "1", BETA: "0", EPS: EPS.default}
 PRESETS: Mapping[str, Mapping[Field, object]] = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import streamlit as st
 
 from bn_core.mistakes import BUGS
@@ -14,6 +13,7 @@ from bn_core.step_sizes import (
     Sighting,
     check_batch,
     lowest,
+    nearest_bug,
     nearest_step,
     sightings,
     unseen_steps,
@@ -111,7 +111,7 @@ def show_errors(batch: SmallBatch) -> None:
         formats=["number"] * numbers.shape[1],
         table=figures.table(words, gradient, checks[0].analytic.shape, has_bug),
     )
-    h = knob(H, np.array(STEPS), figures.moving(shown, numbers))
+    h = knob(H, figures.POSITIONS, figures.moving(shown, numbers))
     live_chart(picture, [h], key=CHART, fields=[H])
 
 
@@ -140,8 +140,8 @@ def show_lowest(batch: SmallBatch) -> None:
             t(
                 "gradient_check.bug_lowest",
                 bug=t(f"bugs.{bug}"),
-                wrong=lowest_text(shown["float64"]["x"]),
-                right=lowest_text(right["float64"]["x"]),
+                wrong=lowest_error(shown["float64"]["x"]),
+                right=lowest_error(right["float64"]["x"]),
             )
         )
     gaps = [
@@ -165,8 +165,12 @@ def lowest_text(checks: figures.Checks) -> str:
     best = lowest(checks)
     if best is None:
         return t("gradient_check.never")
-    error, h = number_text(best.relative_error, 3), number_text(best.h)
-    return t("gradient_check.lowest_at", error=error, h=h)
+    return t("gradient_check.lowest_at", error=lowest_error(checks), h=number_text(best.h, 2))
+
+
+def lowest_error(checks: figures.Checks) -> str:
+    best = lowest(checks)
+    return number_text(best.relative_error, 3) if best else t("gradient_check.never")
 
 
 def download(batch: SmallBatch) -> None:
@@ -175,7 +179,7 @@ def download(batch: SmallBatch) -> None:
     header = list(group("gradient_csv").values())
 
     def make() -> bytes:
-        return csv_bytes(header, entries(curves(batch.key, bug, batch), at))
+        return csv_bytes(header, figures.entries(curves(batch.key, bug, batch), at))
 
     def make_curves() -> bytes:
         shown = curves(batch.key, bug, batch)
@@ -191,16 +195,6 @@ def download(batch: SmallBatch) -> None:
         csv_button(
             t("gradient_check.csv_curves"), f"{CHAPTER}-curves", make_curves, "gc_csv_curves"
         )
-
-
-def entries(shown: figures.Curves, at: int) -> Iterator[tuple[object, ...]]:
-    for dtype in DTYPES:
-        for name in GRADIENTS:
-            check = shown[dtype][name][at]
-            for index in np.ndindex(check.analytic.shape):
-                sample = index[0] + 1 if name == "x" else ""
-                values = (check.analytic[index], check.numeric[index], check.abs_error[index])
-                yield (dtype, check.h, name, sample, index[-1] + 1, *map(float, values))
 
 
 # ---- which upstream gradients see which bugs ---------------------------------------------------
@@ -223,8 +217,8 @@ def who_sees_what(batch: SmallBatch) -> None:
     """The matrix, and what it says in words."""
     st.subheader(t("gradient_check.matrix_title"), anchor=False)
     st.markdown(prose(CHAPTER, "matrix"))
-    options = {text: number_text(float(text)) for text in THRESHOLDS}
-    threshold = float(controls.pick(THRESHOLD, t("gradient_check.threshold"), options))
+    label = t("gradient_check.threshold")
+    threshold = float(controls.pick(THRESHOLD, label, group("gradient_threshold")))
     h = url.value(H)
     source, seed = url.value(small_batch.DY_FROM), url.value(small_batch.SEED)
     matrix = seen(batch.key, source, seed, h, batch)
@@ -244,7 +238,7 @@ def who_sees_what(batch: SmallBatch) -> None:
 
 
 def heading(upstream: str, right: Sighting) -> str:
-    name = t(f"upstream.{upstream}")
+    name = t(f"gradient_upstream.{upstream}")
     return t("gradient_check.column_zero", name=name) if right.true_is_zero else name
 
 
@@ -265,7 +259,9 @@ def conclusions(matrix: Mapping[str, Mapping[str, Sighting]], threshold: float) 
     for upstream in matrix[RIGHT]:
         missed = [t(f"bugs.{bug}") for bug in BUGS if not matrix[bug][upstream].caught(threshold)]
         name = t(f"upstream.{upstream}")
-        if not missed:
+        if not matrix[RIGHT][upstream].known:
+            yield t("gradient_check.sees_nothing", upstream=name)
+        elif not missed:
             yield t("gradient_check.sees_all", upstream=name, count=len(BUGS))
         elif len(missed) == len(BUGS):
             yield t("gradient_check.sees_none", upstream=name, count=len(BUGS))
@@ -281,14 +277,13 @@ def conclusions(matrix: Mapping[str, Mapping[str, Sighting]], threshold: float) 
     if alarms:
         names = comma.join(t(f"upstream.{name}") for name in alarms)
         yield t("gradient_check.false_alarms", upstreams=names)
-    known = [bug for bug in BUGS if matrix[bug]["random"].known]
-    if known:
-        nearest = min(known, key=lambda bug: matrix[bug]["random"].stated)
-        yield t(
-            "gradient_check.nearest",
-            bug=t(f"bugs.{nearest}"),
-            error=number_text(matrix[nearest]["random"].stated, 3),
-        )
+    bug, apart = nearest_bug(matrix, "random")
+    if matrix[bug]["random"].known:
+        error = number_text(matrix[bug]["random"].stated, 3)
+        if apart:
+            yield t("gradient_check.nearest", bug=t(f"bugs.{bug}"), error=error)
+        else:
+            yield t("gradient_check.nearest_same", bug=t(f"bugs.{bug}"), error=error)
 
 
 url.load(FIELDS)

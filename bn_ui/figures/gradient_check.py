@@ -6,7 +6,7 @@ moves an upright line with a ring on every curve; axes and curves stand still.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,17 @@ Checks = Sequence[GradientCheck]
 # dtype → gradient → its checks, one for each step
 Curves = Mapping[str, Mapping[str, Checks]]
 
-# A logarithmic axis has no zero: exact zeros, and whatever lies below, are drawn here.
-FLOOR_EXPONENT = -17
+# A logarithmic axis has no zero: zero, and whatever is below this, is drawn here, apart from the
+# curve. Of ∂ℓ/∂β many differences are right to the last bit by luck: joined, they hide the rest.
+FLOOR_EXPONENT = -16
 _FLOOR = 10.0**FLOOR_EXPONENT
 _MARGIN = 0.4  # of a decade, above and below what is drawn
-_ORDER = [(gradient, dtype) for gradient in GRADIENTS for dtype in DTYPES]
+POSITIONS = np.array(STEPS)  # of the knob
+ORDER = [(gradient, dtype) for gradient in GRADIENTS for dtype in DTYPES]
 _SYMBOLS = {"x": "circle", "gamma": "square", "beta": "triangle-up"}
 _DASHES = {"float64": "solid", "float32": "dash"}
 _WIDE_HEIGHT, _NARROW_HEIGHT = 430, 460
+_LEVEL, _UPRIGHT, _RINGS, _ON_FLOOR, _RIGHT = range(len(ORDER), len(ORDER) + 5)  # traces
 
 
 def figure(
@@ -41,42 +44,44 @@ def figure(
     right : checks of ∂ℓ/∂x without the bug, if the curves of ∂ℓ/∂x have one
     """
     top = _top(curves, right)
-    data = [_curve(words, gradient, dtype, chosen, right) for gradient, dtype in _ORDER]
+    data = [_curve(words, gradient, dtype, chosen, right) for gradient, dtype in ORDER]
     data += [
         _level(words["threshold"], threshold),
         _upright(words["this_h"]),
         _rings(words["this_h"]),
+        _on_floor(words["zero"]),
     ]
     if right is not None:
         data.append(_right_curve(words["without_bug"]))
+    entries = len(ORDER) + (right is not None)
     return {
         "data": data,
-        "layout": _layout(words, top, threshold, _WIDE_HEIGHT, 6),
-        "narrow": _layout(words, top, threshold, _NARROW_HEIGHT, 2),
+        "layout": _layout(words, top, threshold, _WIDE_HEIGHT, 4 if right else 6, entries),
+        "narrow": _layout(words, top, threshold, _NARROW_HEIGHT, 2, entries),
     }
 
 
 def base(curves: Curves, right: Checks | None, now: int, numbers: np.ndarray) -> list[Change]:
     """The curves, and what the knob moves, at step ``now``."""
     errors = _errors(curves)
-    found = [trace(i, "y", _drawn(row)[None]) for i, row in enumerate(errors)]
+    found = [trace(i, "y", _above_floor(row)[None]) for i, row in enumerate(errors)]
     if right is not None:
-        found.append(trace(len(_ORDER) + 3, "y", _drawn(_curve_errors(right))[None]))
+        found.append(trace(_RIGHT, "y", _above_floor(_curve_errors(right))[None]))
     top = 10.0 ** (_top(curves, right) + _MARGIN)
-    ends = np.array([[_FLOOR * 10.0**-_MARGIN, top]])
-    found.append(trace(len(_ORDER) + 1, "y", ends))
+    found.append(trace(_UPRIGHT, "y", np.array([[_FLOOR * 10.0**-_MARGIN, top]])))
+    found.append(trace(_ON_FLOOR, "y", np.where(errors <= _FLOOR, _FLOOR, np.nan).reshape(1, -1)))
     return found + moving(curves, numbers, slice(now, now + 1))
 
 
 def moving(curves: Curves, numbers: np.ndarray, at: slice = slice(None)) -> list[Change]:
     """What changes with h: the upright line, the rings and the numbers, a row for each step."""
-    steps = np.array(STEPS)[at, np.newaxis]
-    rings = _drawn(_errors(curves)).T[at]
+    steps = POSITIONS[at, np.newaxis]
+    rings = np.maximum(_errors(curves), _FLOOR).T[at]
     return [
         cells(numbers[at]),
-        trace(len(_ORDER) + 1, "x", np.repeat(steps, 2, axis=1)),
-        trace(len(_ORDER) + 2, "x", np.repeat(steps, len(_ORDER), axis=1)),
-        trace(len(_ORDER) + 2, "y", rings),
+        trace(_UPRIGHT, "x", np.repeat(steps, 2, axis=1)),
+        trace(_RINGS, "x", np.repeat(steps, len(ORDER), axis=1)),
+        trace(_RINGS, "y", rings),
     ]
 
 
@@ -111,7 +116,7 @@ def table(words: Words, gradient: str, shape: tuple[int, ...], has_bug: bool) ->
     width = len(columns) - 1
     rows = []
     for i, index in enumerate(np.ndindex(shape)):
-        first = len(_ORDER) + i * width
+        first = len(ORDER) + i * width
         rows.append(
             {
                 "label": words[gradient] + "".join(_subscript(j + 1) for j in index),
@@ -124,7 +129,18 @@ def table(words: Words, gradient: str, shape: tuple[int, ...], has_bug: bool) ->
 
 def places() -> dict[str, int]:
     """Where the caption finds the six errors: x_float64 … beta_float32."""
-    return {f"{gradient}_{dtype}": i for i, (gradient, dtype) in enumerate(_ORDER)}
+    return {f"{gradient}_{dtype}": i for i, (gradient, dtype) in enumerate(ORDER)}
+
+
+def entries(curves: Curves, at: int) -> Iterator[tuple[object, ...]]:
+    """Rows of a file: every entry of every gradient in both dtypes, at the step of this index."""
+    for dtype, gradients in curves.items():
+        for gradient, checks in gradients.items():
+            check = checks[at]
+            for index in np.ndindex(check.analytic.shape):
+                sample = index[0] + 1 if gradient == "x" else ""
+                values = (check.analytic[index], check.numeric[index], check.abs_error[index])
+                yield (dtype, check.h, gradient, sample, index[-1] + 1, *map(float, values))
 
 
 def _subscript(number: int) -> str:
@@ -133,16 +149,16 @@ def _subscript(number: int) -> str:
 
 def _errors(curves: Curves) -> np.ndarray:
     """(6, steps): relative errors of all curves."""
-    return np.array([_curve_errors(curves[dtype][gradient]) for gradient, dtype in _ORDER])
+    return np.array([_curve_errors(curves[dtype][gradient]) for gradient, dtype in ORDER])
 
 
 def _curve_errors(checks: Checks) -> np.ndarray:
     return np.array([check.relative_error for check in checks])
 
 
-def _drawn(errors: np.ndarray) -> np.ndarray:
-    """On the axis, where zero would not be; NaN stays: a gap in the curve."""
-    return np.maximum(errors, _FLOOR)
+def _above_floor(errors: np.ndarray) -> np.ndarray:
+    """A curve without its points on the floor: NaN is a gap."""
+    return np.where(errors > _FLOOR, errors, np.nan)
 
 
 def _top(curves: Curves, right: Checks | None) -> int:
@@ -160,8 +176,9 @@ def _top(curves: Curves, right: Checks | None) -> int:
 def _curve(
     words: Words, gradient: str, dtype: str, chosen: tuple[str, str], right: Checks | None
 ) -> Figure:
-    bug = words["bug"] if gradient == "x" and right is not None else ""
-    name = f"{words[gradient]}, {dtype}{bug}"
+    has_bug = gradient == "x" and right is not None
+    label = words["curve_bug" if has_bug else "curve"]
+    name = label.format(gradient=words[gradient], dtype=dtype)
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -227,8 +244,8 @@ def _rings(name: str) -> Figure:
         "mode": "markers",
         "name": name,
         "marker": {
-            "color": [f"@{gradient}" for gradient, _ in _ORDER],
-            "symbol": [f"{_SYMBOLS[gradient]}-open" for gradient, _ in _ORDER],
+            "color": [f"@{gradient}" for gradient, _ in ORDER],
+            "symbol": [f"{_SYMBOLS[gradient]}-open" for gradient, _ in ORDER],
             "size": 12,
             "line": {"width": 2},
         },
@@ -239,17 +256,40 @@ def _rings(name: str) -> Figure:
     }
 
 
-def _layout(words: Words, top: int, threshold: float, height: int, legend_columns: int) -> Figure:
+def _on_floor(name: str) -> Figure:
+    """Points of all curves that have no place on a logarithmic axis."""
+    every = [gradient for gradient, _ in ORDER for _ in STEPS]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": list(STEPS) * len(ORDER),
+        "marker": {
+            "color": [f"@{gradient}" for gradient in every],
+            "symbol": [_SYMBOLS[gradient] for gradient in every],
+            "size": 5,
+        },
+        "xaxis": "x",
+        "yaxis": "y",
+        "hovertemplate": f"{name}<br>h = %{{x:.3g}}<extra></extra>",
+        "showlegend": False,
+    }
+
+
+def _layout(
+    words: Words, top: int, threshold: float, height: int, legend_columns: int, entries: int
+) -> Figure:
     log: dict[str, Any] = {"type": "log", "exponentformat": "power", "nticks": 0}
-    h_range = [np.log10(STEPS[0]) - _MARGIN / 2, np.log10(STEPS[-1]) + _MARGIN / 2]
-    legend_rows = -(-len(_ORDER) // legend_columns) + 1
     narrow = legend_columns == 2
+    log["dtick"] = 4 if narrow else 2  # decades
+    h_range = [np.log10(STEPS[0]) - _MARGIN / 2, np.log10(STEPS[-1]) + _MARGIN / 2]
+    legend_rows = -(-entries // legend_columns)
     return parts.canvas(height) | {
-        "margin": {"l": 56, "r": 8, "t": 8 + 22 * legend_rows, "b": 46},
+        "margin": {"l": 60, "r": 8, "t": 12 + 20 * legend_rows, "b": 46},
         "showlegend": True,
         "legend": {
             "orientation": "h",
-            "x": 0,
+            "x": -0.1 if narrow else 0,  # on a phone there is no room to waste
             "y": 1,
             "xanchor": "left",
             "yanchor": "bottom",
@@ -259,15 +299,11 @@ def _layout(words: Words, top: int, threshold: float, height: int, legend_column
             "entrywidth": 0.98 / legend_columns,
             "font": {"size": 12},
         },
-        "xaxis": parts.axis((0, 1), words["axis_h"])
-        | log
-        | {"range": h_range, "dtick": 4 if narrow else 2},
+        "xaxis": parts.axis((0, 1), words["axis_h"]) | log | {"range": h_range},
         "yaxis": parts.axis((0, 1), words["axis_error"])
         | log
-        | {"range": [FLOOR_EXPONENT - _MARGIN, top + _MARGIN], "dtick": 4 if narrow else 2},
+        | {"range": [FLOOR_EXPONENT - _MARGIN, top + _MARGIN]},
         "annotations": [
-            _note(words["rounding"], 0.01, "left"),
-            _note(words["truncation"], 0.99, "right"),
             {
                 "xref": "paper",
                 "yref": "y",
@@ -280,20 +316,4 @@ def _layout(words: Words, top: int, threshold: float, height: int, legend_column
                 "font": {"size": 12},
             },
         ],
-    }
-
-
-def _note(text: str, x: float, anchor: str) -> Figure:
-    """What rules at either end of the axis of h."""
-    return {
-        "xref": "paper",
-        "yref": "paper",
-        "x": x,
-        "y": 0.01,
-        "xanchor": anchor,
-        "yanchor": "bottom",
-        "align": anchor,
-        "text": text,
-        "showarrow": False,
-        "font": {"size": 12},
     }

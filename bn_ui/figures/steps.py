@@ -116,12 +116,11 @@ def number_lines(old: np.ndarray, new: np.ndarray) -> dict[str, Any]:
 
 def _stacked(places: list[float], apart: float = 4.5) -> list[list[float]]:
     """(place, level): dots that would cover each other stand on top of each other."""
-    levels = [0] * len(places)
-    for n, i in enumerate(np.argsort(places, kind="stable").tolist()):
-        near = [j for j in np.argsort(places, kind="stable").tolist()[:n]]
-        taken = {levels[j] for j in near if abs(places[j] - places[i]) < apart}
+    levels: dict[int, int] = {}
+    for i in sorted(range(len(places)), key=places.__getitem__):
+        taken = {levels[j] for j in levels if abs(places[j] - places[i]) < apart}
         levels[i] = next(level for level in range(len(places)) if level not in taken)
-    return [[place, level] for place, level in zip(places, levels, strict=True)]
+    return [[place, levels[i]] for i, place in enumerate(places)]
 
 
 def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:

@@ -26,8 +26,17 @@ _TOKEN = re.compile(r"\[(\w+)\]")
 
 def general(step: Step) -> str:
     """The formula with its indices i and k."""
+    return _general(step, marked)
+
+
+def plain(step: Step) -> str:
+    """The same for `st.latex`, which allows no marks."""
+    return _general(step, lambda name: QUANTITIES[name].tex)
+
+
+def _general(step: Step, symbol: Callable[[str], str]) -> str:
     right = _expand(step.tex, lambda term: rf"\sum_{{i=1}}^{{m}} {term}")
-    return rf"{marked(step.name)} = {_fill(right, marked)}"
+    return rf"{symbol(step.name)} = {_fill(right, symbol)}"
 
 
 def marked(name: str, tex: str = "", sample: int | None = None) -> str:
@@ -47,7 +56,7 @@ def indexed(name: str, i: int, k: int) -> str:
 
 def shown(value: float, size: float = 0.0, digits: int = DIGITS) -> str:
     """A number for the eye; rounding error of terms of ``size`` is shown as the zero that it is."""
-    return number_text(0.0 if abs(value) <= ZERO * size else value, digits)
+    return number_text(0.0 if abs(value) <= ZERO * size or value == 0 else value, digits)
 
 
 def number_tex(text: str) -> str:
@@ -97,7 +106,7 @@ def _texts(a: np.ndarray, size: np.ndarray) -> np.ndarray:
     return np.array([shown(value, scale) for value, scale in pairs]).reshape(a.shape)
 
 
-# ---- a sample's numbers in the formula -------------------------------------------------------------
+# ---- a sample's numbers in the formula -----------------------------------------------------------
 
 
 def filled(
@@ -135,7 +144,7 @@ def _line(
         if name in hidden:
             return marked(name, HIDDEN)
         value = _entry(values[name], sample, k)
-        text = number_tex(number_text(value, max(digits, DIGITS)))
+        text = number_tex(shown(value, _entry(size[name], sample, k), digits))
         per_sample = QUANTITIES[name].shape == "batch"
         bracket = text.startswith("-") or r"\times" in text
         number = marked(name, text, sample if per_sample else None)

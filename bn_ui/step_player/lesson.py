@@ -127,7 +127,7 @@ def _quantity(name: str, values: Values, words: Mapping[str, str]) -> dict[str, 
         "what": words[name],
         "colour": pictures.COLOUR_OF[name],
         "per": QUANTITIES[name].shape,
-        "shape": size if shape else "()",
+        "shape": size if shape else "",
         "given": name in GIVEN,
     }
 

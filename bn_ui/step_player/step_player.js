@@ -186,7 +186,7 @@ class StepPlayer {
     const { words } = this;
     for (const [name, button] of Object.entries(this.buttons)) {
       button.title = words[name];
-      if (button.textContent) button.setAttribute("aria-label", words[name]);
+      if (["first", "back", "last"].includes(name)) button.setAttribute("aria-label", words[name]);
     }
     say(this.buttons.next, `${words.next} ▶`);
     this.sayPlay();
@@ -361,7 +361,7 @@ class StepPlayer {
       explained.unshift(this.explain(this.at.q));
     }
     this.part("legend").replaceChildren(...explained);
-    this.paint(this.part("text"));
+    this.paint(this.part("main"));
   }
 
   filled(step) {
