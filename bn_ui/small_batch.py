@@ -151,7 +151,7 @@ def _fitted(
 
 def batch_controls(fields: tuple[Field, ...]) -> SmallBatch:
     """Boxes for the batch (and ∂y, if ``fields`` has it), presets, undo; returns what is set."""
-    _remember(fields)
+    _remember()
     _box(X, t("batch.x"), rows=True)
     with st.container(horizontal=True):
         _box(GAMMA, t("batch.gamma"), width=120)
@@ -160,7 +160,7 @@ def batch_controls(fields: tuple[Field, ...]) -> SmallBatch:
     if DY in fields:
         _upstream_controls()
     _warnings(fields)
-    _presets(fields)
+    _presets()
     return read()
 
 
@@ -238,7 +238,8 @@ def _size(shape: tuple[int, ...]) -> str:
 
 # ---- presets, undo, reset ------------------------------------------------------------------------
 
-_PLAIN = {GAMMA: "1", BETA: "0", EPS: EPS.default}
+# A random upstream gradient fits a batch of any size, and hides nothing.
+_PLAIN = {GAMMA: "1", BETA: "0", EPS: EPS.default, DY_FROM: "random"}
 PRESETS: Mapping[str, Mapping[Field, object]] = {
     "round": {
         X: "1, 3\n5, 9\n1, 11\n5, 17",
@@ -255,7 +256,7 @@ PRESETS: Mapping[str, Mapping[Field, object]] = {
 }
 
 
-def _presets(fields: tuple[Field, ...]) -> None:
+def _presets() -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(t("presets.label"), width="content")
         for name, values in PRESETS.items():
@@ -269,7 +270,6 @@ def _presets(fields: tuple[Field, ...]) -> None:
         icon=":material/undo:",
         disabled=not st.session_state.get("batch_history"),
         on_click=_undo,
-        args=(fields,),
     )
 
 
@@ -297,7 +297,7 @@ def forget() -> None:
         st.session_state.pop(f"{field.key}_refused", None)
 
 
-def _remember(fields: tuple[Field, ...]) -> None:
+def _remember() -> None:
     """Keep the state before this one, if something has changed since the last run."""
     now = {field.key: url.value(field) for field in BACKWARD_BATCH}
     last = st.session_state.get("batch_last", now)
@@ -308,7 +308,7 @@ def _remember(fields: tuple[Field, ...]) -> None:
     st.session_state["batch_last"] = now
 
 
-def _undo(fields: tuple[Field, ...]) -> None:
+def _undo() -> None:
     history = st.session_state.get("batch_history")
     if not history:
         return

@@ -7,14 +7,14 @@ from bn_core.coupling import eigenvalues, jacobian, matrix_eigenvalues, nudge
 from bn_core.derivation import MISPRINT, dx_compact
 from bn_core.descent import descend
 from bn_core.misprint import check_misprint
-from bn_ui import controls, share, small_batch, url
-from bn_ui.export import csv_button, csv_bytes
+from bn_ui import controls, small_batch, url
 from bn_ui.figures import backward as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import quiz
-from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch, batch_controls, reset_with
-from bn_ui.step_player import LEVELS, blanks, csv_rows, place, step_player, values_of
+from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
+from bn_ui.step_lab import step_lab
+from bn_ui.step_player import place
 from bn_ui.step_player.formulas import plain, shown
 from bn_ui.text import group, number_text, prose, questions, t
 
@@ -30,23 +30,7 @@ MISPRINT_QUESTION = "misprint"
 
 @st.fragment
 def lab() -> None:
-    url.load((*BACKWARD_BATCH, *PLACE.fields))
-    player_column, control_column = st.columns([3, 1], gap="large")
-    with control_column:
-        batch = batch_controls(BACKWARD_BATCH)
-        levels = {level: t(f"player.levels_{level}") for level in LEVELS}
-        level = controls.select(PLACE.level, t("player.practice"), levels)
-        share.footer(CHAPTER, FIELDS, reset_with(FIELDS))
-    with player_column:
-        step_player(PLACE, batch)
-        header = list(group("csv_steps").values())
-
-        def make() -> bytes:
-            return csv_bytes(header, csv_rows(CHAPTER, values_of(batch), blanks(CHAPTER, level)))
-
-        csv_button(t("frame.download_csv"), "batch-normalization-backward", make, "bwd_csv")
-    url.save(FIELDS)
-    follow(batch)
+    follow(step_lab(PLACE, BACKWARD_BATCH, FIELDS))
 
 
 def follow(batch: SmallBatch) -> None:

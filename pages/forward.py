@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from bn_ui import controls, share, url
-from bn_ui.export import csv_button, csv_bytes
+from bn_ui import url
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import quiz
-from bn_ui.small_batch import BATCH, batch_controls, reset_with
-from bn_ui.step_player import LEVELS, blanks, csv_rows, place, step_player, values_of
-from bn_ui.text import group, prose, questions, t
+from bn_ui.small_batch import BATCH
+from bn_ui.step_lab import step_lab
+from bn_ui.step_player import place
+from bn_ui.text import prose, questions
 
 CHAPTER = "forward"
 PLACE = place("forward", "fwd")
@@ -18,22 +18,7 @@ PREDICTION = "same_shift"
 
 @st.fragment
 def lab() -> None:
-    url.load(FIELDS)
-    player_column, control_column = st.columns([3, 1], gap="large")
-    with control_column:
-        batch = batch_controls(BATCH)
-        levels = {level: t(f"player.levels_{level}") for level in LEVELS}
-        level = controls.select(PLACE.level, t("player.practice"), levels)
-        share.footer(CHAPTER, FIELDS, reset_with(FIELDS))
-    with player_column:
-        step_player(PLACE, batch)
-        header = list(group("csv_steps").values())
-
-        def make() -> bytes:
-            return csv_bytes(header, csv_rows("forward", values_of(batch), blanks(CHAPTER, level)))
-
-        csv_button(t("frame.download_csv"), "batch-normalization-forward", make, "fwd_csv")
-    url.save(FIELDS)
+    step_lab(PLACE, BATCH, FIELDS)
 
 
 @st.fragment

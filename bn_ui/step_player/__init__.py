@@ -9,13 +9,12 @@ link says it too, and checks what the learner works out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from bn_core.derivation import QUANTITIES, Values, derive
@@ -25,7 +24,7 @@ from bn_ui.palette import chart_palette
 from bn_ui.server import katex_url
 from bn_ui.small_batch import MOST_FEATURES, MOST_SAMPLES, SmallBatch
 from bn_ui.step_player import practice
-from bn_ui.step_player.lesson import LEVELS, blanks, closed_ids, hidden, lesson, open_ids
+from bn_ui.step_player.lesson import LEVELS, blanks, closed_ids, lesson, open_ids
 from bn_ui.text import group, language, t
 from bn_ui.url import Field
 
@@ -62,26 +61,27 @@ def place(passage: str, prefix: str) -> Place:
     )
 
 
-def step_player(here: Place, batch: SmallBatch) -> None:
-    """Draw the player for this batch."""
+def step_player(here: Place, batch: SmallBatch) -> tuple[str, ...]:
+    """Draw the player for this batch; return the formulas that are still the learner's to find."""
     work = _Practice(here, batch)
     key = f"{here.passage}_player"
-    sections = (
-        ("place", _place(here, batch, key)),
-        ("practice", work.state()),
-        ("lang", language()),
-        ("words", group("player")),
-        ("palette", chart_palette()),
-        ("katex", katex_url()),
-    )
-    head = ",".join(f'"{name}":{_json(value)}' for name, value in sections)
+    sections = {
+        "place": _place(here, batch, key),
+        "feedback": work.feedback(),
+        "lang": language(),
+        "words": group("player"),
+        "palette": chart_palette(),
+        "katex": katex_url(),
+    }
     body = _lesson(here.passage, batch.key, work.blank, language(), batch)
     _component()(
         key=key,
-        data=b"{" + head.encode() + b',"lesson":' + body + b"}",
+        # The lesson is long and seldom changes: its text is made once, and put in as it is.
+        data=_json(sections)[:-1].encode() + b',"lesson":' + body + b"}",
         on_commit_change=commit.take(here.fields, key),
         on_answer_change=lambda: _take_answer(here, key),
     )
+    return work.blank
 
 
 def values_of(batch: SmallBatch) -> Values:
@@ -136,19 +136,22 @@ class _Practice:
             name for name in blanks(here.passage, level) if name not in stored["solved"]
         )
 
-    def state(self) -> dict[str, Any]:
-        return {"feedback": self.stored["last"]}
+    def feedback(self) -> dict[str, str] | None:
+        """What is said about the last answer, and the formula that it was for."""
+        if self.stored["last"] is None:
+            return None
+        step, found = self.stored["last"]
+        return {"step": step, "kind": found.kind, "text": _feedback_text(found, step)}
 
     def answer(self, step: str, i: int, k: int, typed: str) -> None:
         """Take in an answer for sample i and feature k, counted from 1."""
-        values = values_of(self.batch)
-        found = practice.check(typed, step, values, i - 1, k - 1)
+        found = practice.check(typed, step, values_of(self.batch), i - 1, k - 1)
+        self.stored["last"] = (step, found)
         if found.kind == "right":
             self.stored["solved"].append(step)
-        words = _feedback_text(found, step)
-        self.stored["last"] = {"step": step, "kind": found.kind, "text": words}
 
     def give_up(self, step: str) -> None:
+        """Show the worked step."""
         self.stored["solved"].append(step)
         self.stored["last"] = None
 
@@ -192,18 +195,3 @@ def _component() -> Callable[..., Any]:
     return st.components.v2.component(
         "bn_step_player", html=html, css=css, js=js, isolate_styles=False
     )
-
-
-def csv_rows(passage: str, values: Values, blank: Iterable[str]) -> list[tuple[object, ...]]:
-    """Quantity, sample, feature, value in full; a statistic has no sample, ε has neither."""
-    unknown = hidden(passage, frozenset(blank))
-    rows: list[tuple[object, ...]] = []
-    for name, value in values.items():
-        if name in unknown:
-            continue
-        grid = np.atleast_2d(value)
-        for index, entry in np.ndenumerate(grid):
-            sample = index[0] + 1 if value.ndim == 2 else ""
-            feature = index[1] + 1 if value.ndim else ""
-            rows.append((name, sample, feature, float(entry)))
-    return rows

@@ -396,7 +396,7 @@ class StepPlayer {
 
   showAnswer(step) {
     const form = this.part("answer");
-    const { feedback } = this.message.practice;
+    const { feedback } = this.message;
     const mine = feedback && feedback.step === step.formula;
     say(this.part("feedback"), mine ? feedback.text : "");
     const blank = this.lesson.blank.includes(step.formula);

@@ -99,7 +99,7 @@ def test_a_step_that_is_lost_shows_a_dash(lab: Callable[..., Lab]):
 def test_a_bug_changes_picture_and_caption(lab: Callable[..., Lab]):
     tab = opened(lab)
     before = tab.page.locator(".bn-caption").inner_text()
-    tab.page.locator(".st-key-gc_bug [data-baseweb=select]").click()
+    tab.page.locator(".st-key-gc_bug [role=combobox]").click()
     name = labels("en")["bugs.detached"]
     tab.page.get_by_role("option", name=name).click()
     tab.page.get_by_text("does not fall below").wait_for()
