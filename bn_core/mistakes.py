@@ -48,7 +48,7 @@ def is_right(answer: float, truth: float, last_digit: float = 0.0, scale: float 
     """
     error = abs(answer - truth)
     rounded = min(0.5 * last_digit, COARSEST * abs(truth))
-    slack = 1e-12 * max(abs(truth), last_digit)  # 0.625 typed as 0.63 is off by 0.005 and a little
+    slack = 1e-12 * abs(truth)  # 0.625 typed as 0.63 is off by 0.005 and a little
     return error <= max(rounded, ROUNDING * abs(truth), 1e-6 * scale) + slack
 
 

@@ -125,7 +125,7 @@ def _stacked(places: list[float], apart: float = 4.5) -> list[list[float]]:
 
 def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round numbers from at or below ``low`` to at or above ``high``, 0 among them if inside."""
-    span = high - low or abs(high) or 1.0
+    span = next(size for size in (high - low, abs(high), 1.0) if size > 1e-300)
     power = 10.0 ** math.floor(math.log10(span / about))
     step = next(power * f for f in (1, 2, 2.5, 5, 10) if span / (power * f) <= about)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

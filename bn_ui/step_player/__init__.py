@@ -91,9 +91,9 @@ def values_of(batch: SmallBatch) -> Values:
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _lesson(
-    passage: str, _key: object, blank: tuple[str, ...], lang: str, _batch: SmallBatch
+    passage: str, key: object, blank: tuple[str, ...], lang: str, _batch: SmallBatch
 ) -> bytes:
-    words = {name: group(name) for name in ("quantities", "why")}
+    words = {"quantities": group("quantities"), "why": group("why")}
     return _json(lesson(passage, values_of(_batch), frozenset(blank), words)).encode()
 
 

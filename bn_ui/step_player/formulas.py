@@ -62,7 +62,7 @@ def shown(value: float, size: float = 0.0, digits: int = DIGITS) -> str:
 def number_tex(text: str) -> str:
     """What `shown` says, in LaTeX."""
     mantissa, times, exponent = text.replace("−", "-").partition("×10")
-    if not times and mantissa.startswith("10") and mantissa[2:3] in _RAISED:
+    if not times and mantissa.startswith("10") and mantissa[2:3] in set(_RAISED):
         mantissa, exponent = "", mantissa[2:]
     power = exponent.translate(_LOWERED)
     if not power:

@@ -47,5 +47,5 @@ def read(text: str) -> tuple[float, float] | None:
         return None
     number = float(plain)
     digits = len(match[1] or match[2] or "")
-    last_digit = 10.0 ** (int(match[3] or 0) - digits)
+    last_digit = float(f"1e{int(match[3] or 0) - digits}")  # without overflow
     return (number, last_digit) if math.isfinite(number) else None

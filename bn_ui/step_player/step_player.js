@@ -50,6 +50,7 @@ class StepPlayer {
     clearTimeout(this.proposing);
     this.resize.disconnect();
     document.removeEventListener("keydown", this.onKey);
+    window.removeEventListener("popstate", this.onHistory);
   }
 
   // ---- messages -------------------------------------------------------------------------
@@ -218,6 +219,14 @@ class StepPlayer {
     this.root.addEventListener("click", (event) => this.onClick(event));
     this.onKey = (event) => this.onArrow(event);
     document.addEventListener("keydown", this.onKey);
+    // Back and Forward decide where we are: what was not yet proposed is off.
+    this.onHistory = () => {
+      this.stop();
+      clearTimeout(this.proposing);
+      this.proposing = null;
+      this.expires = 0;
+    };
+    window.addEventListener("popstate", this.onHistory);
     this.part("answer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.answer({ text: this.part("answer").querySelector("input").value });
@@ -255,7 +264,8 @@ class StepPlayer {
     const inside = this.root.contains(event.target);
     if (!inside && event.target !== document.body) return;
     if (event.key.startsWith("Page") && !inside) return;
-    if (event.target.closest("input, select, textarea, [contenteditable]")) return;
+    const taken = "input:not([type=checkbox]), select, textarea, [contenteditable], [role=radiogroup]";
+    if (event.target.closest(taken)) return;
     event.preventDefault();
     this.stop();
     this.move(by);

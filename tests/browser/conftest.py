@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.driving import Lab, Watch
+from tests.browser.player import Player
 from tests.browser.serving import FLAGS, ROOT, Server, chromium
 
 HERE = Path(__file__).parent
@@ -100,23 +101,23 @@ def phone(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def lab(
+def tab(
     new_context: Callable[..., BrowserContext],
     server: Server,
     request: pytest.FixtureRequest,
-) -> Iterator[Callable[..., Lab]]:
-    """Opens the chapter; afterwards no page may have complained, nor asked another host."""
+) -> Iterator[Callable[..., tuple[Page, str]]]:
+    """A browser tab and the address of the server; afterwards nothing may have complained in it,
+    nor asked another host."""
     watched: list[Watch] = []
 
-    def open_lab(
-        path: str = "/distributions",
+    def open_tab(
         *,
         at: Server = server,
         phone: bool = False,
         theme: Literal["light", "dark"] = "light",
         script: str = "",
         **options: Any,
-    ) -> Lab:
+    ) -> tuple[Page, str]:
         if options or script:
             page = new_context(**options).new_page()
             page.add_init_script(script)
@@ -124,8 +125,20 @@ def lab(
             page = request.getfixturevalue("phone" if phone else "desktop")
         page.emulate_media(color_scheme=theme)
         watched.append(Watch(page, at.url))
-        return Lab(page, at.url).open(path)
+        return page, at.url
 
-    yield open_lab
+    yield open_tab
     seen = [complaint for watch in watched for complaint in watch.end()]
     assert not seen, "\n".join(seen)
+
+
+@pytest.fixture
+def lab(tab: Callable[..., tuple[Page, str]]) -> Callable[..., Lab]:
+    """Opens the Distributions chapter."""
+    return lambda path="/distributions", **how: Lab(*tab(**how)).open(path)
+
+
+@pytest.fixture
+def player(tab: Callable[..., tuple[Page, str]]) -> Callable[..., Player]:
+    """Opens a chapter with a step player."""
+    return lambda path="/forward", **how: Player(*tab(**how)).open(path)

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bn_core import backward_train, forward_train, numerical_gradient
-from bn_core.coupling import cosine, eigenvalues, identities, jacobian, relative_difference
+from bn_core.coupling import (
+    cosine,
+    eigenvalues,
+    identities,
+    jacobian,
+    matrix_eigenvalues,
+    nudge,
+    relative_difference,
+)
+from bn_core.upstream import half_squared_error, random_gradient
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 8)
@@ -96,6 +105,15 @@ def test_eigenvalues_come_in_the_order_of_their_meaning(m):
         np.testing.assert_allclose(others, fwd.gamma[k] * fwd.inv_std[k])
 
 
+@pytest.mark.parametrize("m", [1, 3, 6])
+def test_eigenvalues_of_a_matrix_are_roots_of_its_characteristic_polynomial(m):
+    a = np.random.default_rng(m).normal(size=(m, m))
+    matrix = a + a.T
+    found = matrix_eigenvalues(matrix)
+    assert np.all(np.diff(found) >= 0)
+    np.testing.assert_allclose(found, np.sort(np.roots(np.poly(matrix)).real), atol=1e-8)
+
+
 @given(st.integers(2, 8), seeds, st.sampled_from([0.0, 1e-5, 0.1, 10.0]))
 def test_identities(m, seed, eps):
     fwd = forward(m, seed, eps)
@@ -147,3 +165,82 @@ def test_a_zero_gradient_has_no_direction():
     assert np.isnan([cosine(a, zero), cosine(zero, a), relative_difference(a, zero)]).all()
     assert relative_difference(zero, a) == 1
     assert cosine([[1.0, 0.0]], [[0.0, 1.0]]) == 0
+
+
+# ---- one sample moved ----------------------------------------------------------------------------
+
+OFFSETS = (-2.5, 0.0, 0.1, 7.0)
+
+
+def dependent(fwd):
+    """The gradient of a loss of y, which differs at every setting."""
+    return half_squared_error(fwd.y, np.ones_like(fwd.y))[1]
+
+
+@given(st.integers(1, 8), seeds, st.sampled_from([1e-5, 0.1]), st.data())
+@pytest.mark.parametrize("upstream", [dependent, random_gradient])
+def test_a_nudge_is_both_passes_over_the_moved_batch(upstream, m, seed, eps, data):
+    fwd = forward(m, seed, eps)
+    i, k = data.draw(st.integers(0, m - 1)), data.draw(st.integers(0, 2))
+    found = nudge(fwd, upstream, i, k, OFFSETS)
+    for n, offset in enumerate(OFFSETS):
+        x = fwd.x.copy()
+        x[i, k] += offset
+        moved = forward_train(x, fwd.gamma, fwd.beta, eps=eps)
+        dy = upstream(moved)
+        grads, facts = backward_train(dy, moved), identities(moved, backward_train(dy, moved))
+        np.testing.assert_array_equal(found.dx_compact[n], grads.dx[:, k])
+        size = np.abs(fwd.gamma[k] * moved.inv_std[k]) * np.abs(dy[:, k]).sum()
+        np.testing.assert_allclose(found.dx[n], grads.dx[:, k], atol=1e-13 * size)
+        for name in ("sum_dx", "dx_dot_x_hat", "dx_dot_x_hat_exact", "dvar_dmu"):
+            assert getattr(found, name)[n] == getattr(facts, name)[k], name
+        assert found.largest_x[n] == np.abs(x[:, k]).max()
+
+
+@given(st.integers(2, 8), seeds)
+def test_the_three_parts_are_the_three_paths(m, seed):
+    """Differences of y with the other statistics held: not the formulas that `nudge` uses."""
+    fwd = forward(m, seed)
+    dy = random_gradient(fwd)
+    found = nudge(fwd, random_gradient, 0, 1, [0.0])
+    x, gamma, eps = fwd.x[:, 1], fwd.gamma[1], fwd.eps
+    mu, var = x.mean(), x.var()
+
+    def loss(x, mu, var):
+        return gamma * (dy[:, 1] * (x - mu) / np.sqrt(var + eps)).sum()
+
+    straight = numerical_gradient(lambda a: loss(a, mu, var), x)
+    through_var = numerical_gradient(lambda a: loss(x, mu, np.mean((a - mu) ** 2)), x)
+    through_mu = numerical_gradient(lambda a: loss(x, a.mean(), var), x)
+    np.testing.assert_allclose(found.via_x_hat[0], straight, atol=1e-7)
+    np.testing.assert_allclose(found.via_var[0], through_var, atol=1e-7)
+    np.testing.assert_allclose(found.via_mu[0], through_mu, atol=1e-7)
+    np.testing.assert_allclose(found.dx, found.via_x_hat + found.via_var + found.via_mu, rtol=1e-15)
+
+
+@given(st.integers(3, 8), seeds)
+def test_what_detaching_costs(m, seed):
+    fwd = forward(m, seed)
+    found = nudge(fwd, dependent, 1, 0, OFFSETS)
+    for n in range(len(OFFSETS)):
+        detached, right = found.via_x_hat[n], found.dx[n]
+        angle = np.dot(detached, right) / np.sqrt((detached**2).sum() * (right**2).sum())
+        assert found.cosine[n] == pytest.approx(angle)
+        error = np.sqrt(((detached - right) ** 2).sum() / (right**2).sum())
+        assert found.relative_error[n] == pytest.approx(error)
+
+
+def test_samples_that_meet_without_epsilon():
+    """x̂ of a pair depends on nothing but its order, so there is no gradient but where they meet."""
+    fwd = forward_train([[0.0], [2.0]], eps=0)
+    found = nudge(fwd, random_gradient, 0, 0, [0.0, 2.0, 4.0])
+    assert all(np.isfinite(a).all() for a in (found.dx, found.dx_compact, found.via_x_hat))
+    assert np.abs(found.dx[1]).max() > 1e9
+    np.testing.assert_allclose(found.dx[[0, 2]], 0, atol=1e-14)
+
+
+def test_nudging_leaves_the_batch_alone():
+    fwd = forward(4, seed=0)
+    x = fwd.x.copy()
+    nudge(fwd, dependent, 2, 1, [3.0])
+    np.testing.assert_array_equal(fwd.x, x)

@@ -22,6 +22,7 @@ from bn_core.derivation import (
     dx_compact,
     dx_detached,
     edges,
+    magnitudes,
     operations,
     part_of,
 )
@@ -361,3 +362,82 @@ def test_error_shape_of_the_upstream_gradient(dy):
 def test_error_constant_feature_without_epsilon():
     with pytest.raises(ValueError, match=r"^eps must make var \+ eps positive"):
         derive(np.ones((4, 2)), eps=0)
+
+
+# ---- magnitudes ----------------------------------------------------------------------------------
+
+
+@given(
+    st.integers(1, 8),
+    st.integers(1, 4),
+    seeds,
+    st.floats(-1e3, 1e3),
+    st.sampled_from([1e-5, 1e-2, 1.0]),
+)
+def test_a_step_rounds_by_no_more_than_its_magnitude_allows(m, d, seed, offset, eps):
+    p = problem(m, d, seed, offset)
+    values = derive(p.x, p.gamma, p.beta, eps=eps, dy=p.dy)
+    size = magnitudes(values)
+    assert size.keys() == values.keys()
+    for name, value in values.items():
+        assert np.shape(size[name]) == np.shape(value), name
+        assert np.all(size[name] >= np.abs(value) * (1 - 1e-12)), name
+    wide = {name: value.astype(np.longdouble) for name, value in values.items()}
+    for step in [*(formula.whole for formula in FORMULAS), *OPERATIONS]:
+        error = np.abs(step(values) - step(wide))
+        assert np.all(error <= 4e-15 * size[step.name]), step.compute.__name__
+
+
+@given(st.integers(2, 8), st.integers(1, 4), seeds, st.floats(-1e3, 1e3))
+def test_what_is_zero_in_theory_is_below_its_magnitude(m, d, seed, offset):
+    p = problem(m, d, seed, offset)
+    values = derive(p.x, p.gamma, p.beta, dy=np.ones((m, d)))
+    size = magnitudes(values)
+    for name in ("dmu_via_var", "dinv_std", "dvar", "dx", "dgamma"):
+        assert np.all(np.abs(values[name]) <= 1e-12 * size[name]), name
+
+
+@given(st.integers(1, 8), st.integers(1, 4), seeds)
+def test_magnitudes_do_not_see_signs(m, d, seed):
+    """... of what is multiplied: terms that cancel and terms that add up have one size."""
+    p, signs = problem(m, d, seed), np.random.default_rng(seed).choice([-1, 1], (m, d))
+    one = magnitudes(derive(p.x, p.gamma, p.beta, dy=p.dy))
+    other = magnitudes(derive(p.x, -p.gamma, -p.beta, dy=signs * p.dy))
+    for name in one:
+        np.testing.assert_allclose(other[name], one[name], rtol=1e-12, err_msg=name)
+
+
+def test_magnitudes_by_hand():
+    size = magnitudes(derive([[1.0], [-5.0]], [2.0], [-1.0], eps=0, dy=[[1.0], [-3.0]]))
+    wanted = {
+        "m": 2,
+        "x": [[1], [5]],
+        "mu": [3],  # (1 + 5)/2, where μ is −2
+        "centred": [[4], [8]],
+        "squared": [[9], [9]],
+        "var": [9],
+        "std": [3],
+        "x_hat": [[1], [1]],
+        "y": [[3], [3]],
+        "dx_hat": [[2], [6]],
+        "dinv_std_parts": [[6], [18]],
+        "dinv_std": [24],
+        "dstd": [24 / 9],
+        "dvar": [4 / 9],
+        "dmu_via_x_hat": [8 / 3],
+        "dmu_via_var": [4 / 9 * 2 * 6],
+        "dmu": [8 / 3 + 16 / 3],
+        "dx_via_x_hat": [[2 / 3], [2]],
+        "dx_via_var": [[16 / 9], [32 / 9]],
+        "dx_via_mu": [4],
+        "dx": [[2 / 3 + 16 / 9 + 4], [2 + 32 / 9 + 4]],
+        "dgamma": [4],
+        "dbeta": [4],
+    }
+    for name, value in wanted.items():
+        np.testing.assert_allclose(size[name], value, rtol=1e-12, err_msg=name)
+
+
+def test_magnitudes_without_gradients():
+    values = derive(problem(4, 2, seed=0).x)
+    assert magnitudes(values).keys() == values.keys()

@@ -4,6 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from bn_core import check_gradient
 from bn_core.activations import ACTIVATIONS
 from bn_core.network import (
     Layer,
@@ -12,6 +13,7 @@ from bn_core.network import (
     forward,
     initial_network,
     pre_activations,
+    upstream_gradients,
 )
 
 SIZES = (6, 5, 4, 3)
@@ -300,3 +302,48 @@ class TestBackward:
             backward(network, records[:2], np.ones((7, 3)))
         with pytest.raises(ValueError, match=r"^d_output must have shape \(7, 3\), got \(7, 2\)$"):
             backward(network, records, np.ones((7, 2)))
+
+
+class TestUpstreamGradients:
+    def after(self, network: Network, number: int, y: np.ndarray) -> np.ndarray:
+        """Output of the network, from what the activation of one layer sees."""
+        last = number == len(network.layers) - 1
+        a = y if last and network.linear_output else ACTIVATIONS[network.activation](y)
+        return (
+            a
+            if last
+            else forward(replace(network, layers=network.layers[number + 1 :]), a)[-1].output
+        )
+
+    @pytest.mark.parametrize("linear_output", [False, True])
+    @pytest.mark.parametrize("batch_norm", [False, True])
+    def test_are_the_slopes_of_the_loss(self, batch_norm, linear_output):
+        start = initial_network(
+            SIZES, activation="tanh", batch_norm=batch_norm, linear_output=linear_output
+        )
+        network = shaken(start, seed=1)
+        records = forward(network, batch())
+        d_output = np.random.default_rng(2).standard_normal((7, 3))
+        found = upstream_gradients(network, records, d_output)
+        assert len(found) == len(records)
+        for number, (record, upstream) in enumerate(zip(records, found, strict=True)):
+            check = check_gradient(
+                lambda y, n=number: np.vdot(d_output, self.after(network, n, y)),
+                record.activation_input,
+                upstream,
+            )
+            assert check.relative_error < 1e-8, number
+            assert np.abs(upstream).max() > 1e-3
+
+    def test_are_what_backward_goes_on_from(self):
+        network = shaken(initial_network(SIZES, activation="tanh", batch_norm=True), seed=1)
+        records = forward(network, batch())
+        d_output = np.random.default_rng(2).standard_normal((7, 3))
+        found = upstream_gradients(network, records, d_output)
+        for layer, dy in zip(backward(network, records, d_output).layers, found, strict=True):
+            np.testing.assert_allclose(layer.beta, dy.sum(axis=0), rtol=1e-12)
+
+    def test_bad_arguments(self):
+        network = initial_network(SIZES, activation="tanh")
+        with pytest.raises(ValueError, match=r"^d_output must have shape \(7, 3\), got \(7, 2\)$"):
+            upstream_gradients(network, forward(network, batch()), np.ones((7, 2)))

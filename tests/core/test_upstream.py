@@ -11,6 +11,7 @@ from bn_core.upstream import (
     UPSTREAM,
     equal_gradient,
     half_squared_error,
+    linear_loss,
     one_hot_gradient,
     random_gradient,
     softmax_cross_entropy,
@@ -41,6 +42,15 @@ def test_half_squared_error(m, d, seed):
     assert loss == pytest.approx(np.linalg.norm(y - target) ** 2 / 2)
     check = check_gradient(lambda y: half_squared_error(y, target)[0], y, dy)
     assert check.relative_error < 1e-8, check
+
+
+@given(st.integers(1, 6), st.integers(1, 4), seeds)
+def test_linear_loss_has_the_upstream_gradient_it_is_given(m, d, seed):
+    y, dy = np.random.default_rng(seed).normal(size=(2, m, d))
+    assert linear_loss(y, dy) == pytest.approx(np.vdot(y, dy), abs=1e-12)
+    check = check_gradient(lambda y: linear_loss(y, dy), y, dy)
+    assert check.relative_error < 1e-8, check
+    assert type(linear_loss([[1]], [[2]])) is float
 
 
 @given(st.integers(1, 6), st.integers(1, 5), seeds)
@@ -112,7 +122,7 @@ def test_error_shape_of_the_target():
     ],
 )
 def test_error_shape_of_the_labels(logits, labels):
-    with pytest.raises(ValueError, match=r"^labels must have shape \(m,\) for logits of shape"):
+    with pytest.raises(ValueError, match=r"^labels must be m integers for logits of shape"):
         softmax_cross_entropy(logits, labels)
 
 

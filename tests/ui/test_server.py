@@ -24,6 +24,7 @@ from bn_ui.server import (
     PLOTLY_PATH,
     SecurityHeaders,
     accepts_gzip,
+    katex_url,
     plotly_route,
     plotly_url,
 )
@@ -140,6 +141,32 @@ class TestPlotly:
     ):
         monkeypatch.setattr(server, "st", SimpleNamespace(get_option=lambda name: base))
         assert plotly_url() == expected
+
+
+class TestKatex:
+    def test_its_address_is_a_file_of_streamlits_own(self):
+        path = katex_url().removeprefix("/static/")
+        assert re.fullmatch(
+            r"static/js/rehype-katex\.[\w-]+\.js", "static/" + path.removeprefix("static/")
+        )
+        script = (files("streamlit") / "static" / "static" / path).read_text("utf-8")
+        assert "katex" in script
+        assert "export" in script
+
+    def test_its_address_below_a_path(self, monkeypatch: pytest.MonkeyPatch):
+        plain = katex_url()
+        monkeypatch.setattr(server, "st", SimpleNamespace(get_option=lambda name: "/a/b/"))
+        assert katex_url() == f"/a/b{plain}"
+
+    @pytest.mark.parametrize("names", [[], ["rehype-katex.a1.js", "rehype-katex.b2.js"]])
+    def test_a_streamlit_without_it_is_named(self, monkeypatch, tmp_path, names: list[str]):
+        folder = tmp_path / "static" / "static" / "js"
+        folder.mkdir(parents=True)
+        for name in [*names, "index.abc.js", "rehype-katex.a1.js.map"]:
+            (folder / name).touch()
+        monkeypatch.setattr(server, "files", lambda package: tmp_path)
+        with pytest.raises(RuntimeError, match=f"has {len(names)} rehype-katex modules"):
+            server._katex_file.__wrapped__()
 
 
 @pytest.mark.parametrize(
