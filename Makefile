@@ -11,7 +11,7 @@ help:
 	@echo "make run     serve the book on http://$(HOST):$(PORT) (HOST=0.0.0.0 for a classroom, PORT=...)"
 	@echo "make test    everything that must hold: lint, types, layering, unit, page and browser tests"
 	@echo "make lint    the quick part of it, as before every commit"
-	@echo "make bench   measure the core and the live chart"
+	@echo "make bench   measure the core, the live chart and the step player"
 	@echo "make clean   remove .venv and all caches"
 
 run: venv
@@ -41,6 +41,7 @@ lint: venv-dev
 bench: venv-dev browser
 	@PYTHONPATH=. $(BIN)/python benchmarks/core.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/live_chart.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/steps.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -42,7 +42,7 @@ def verdict(question: Question, key: str) -> None:
     guess = st.session_state.get(key)
     right = question.options[question.answer]
     if guess is None:
-        st.markdown(f"**{right}** {question.why}")
+        st.markdown(t("frame.answer", right=right, why=question.why))
     elif guess == question.answer:
         st.success(
             t("frame.guess_right", right=right) + " " + question.why, icon=":material/check:"

@@ -18,9 +18,10 @@ from bn_core import ForwardTrain, forward_train
 from bn_core.upstream import UPSTREAM, half_squared_error, linear_loss, random_gradient
 from bn_ui import controls, own_numbers, url
 from bn_ui.batches import network_layer
+from bn_ui.numbers import DIGITS, MOST_DIGITS, rounded, shown
 from bn_ui.own_batch import explain
 from bn_ui.own_numbers import OwnNumbersError
-from bn_ui.text import group, t
+from bn_ui.text import group, number_text, t
 from bn_ui.url import Field
 
 MOST_SAMPLES, MOST_FEATURES = 8, 4
@@ -67,6 +68,7 @@ class SmallBatch:
     upstream : ∂ℓ/∂y for a forward pass
     loss : a loss ℓ of y with that gradient
     source : what decides the last two, to be compared and remembered
+    target : (m, d), if the loss has one
     """
 
     x: np.ndarray
@@ -76,6 +78,7 @@ class SmallBatch:
     upstream: Callable[[ForwardTrain], np.ndarray]
     loss: Callable[[np.ndarray], float]
     source: tuple[object, ...]
+    target: np.ndarray | None = None
 
     @cached_property
     def fwd(self) -> ForwardTrain:
@@ -116,6 +119,7 @@ def read() -> SmallBatch:
             upstream=lambda fwd: half_squared_error(fwd.y, target)[1],
             loss=lambda y: half_squared_error(y, target)[0],
             source=(name, target.tobytes()),
+            target=target,
         )
     source: tuple[object, ...] = (name,)
     if name == "own":
@@ -133,7 +137,7 @@ def read() -> SmallBatch:
 
 
 def has_constant_column(x: np.ndarray) -> bool:
-    return bool((x == x[0]).all(axis=0).any())
+    return bool((forward_train(x).var < 1e-100).any())  # so small that powers of it overflow
 
 
 def _fitted(
@@ -160,8 +164,21 @@ def batch_controls(fields: tuple[Field, ...]) -> SmallBatch:
     if DY in fields:
         _upstream_controls()
     _warnings(fields)
+    batch = read()
+    if DY in fields and batch.target is not None:
+        st.caption(_target_note(batch, batch.target))
     _presets()
-    return read()
+    return batch
+
+
+def _target_note(batch: SmallBatch, target: np.ndarray) -> str:
+    """What ∂ℓ/∂y is, with the numbers of one entry."""
+    y, t_, dy = (float(a[0, 0]) for a in (batch.fwd.y, target, batch.dy))
+    digits = DIGITS  # or more, so that the printed difference is right
+    while shown(float(rounded(np.array(y), digits)) - t_) != shown(dy) and digits < MOST_DIGITS:
+        digits += 1
+    numbers = {"y": number_text(y, digits), "t": number_text(t_, 12), "dy": shown(dy)}
+    return t("batch.target_note", loss=shown(batch.loss(batch.fwd.y)), **numbers)
 
 
 def _upstream_controls() -> None:

@@ -10,12 +10,13 @@ from bn_core.misprint import check_misprint
 from bn_ui import controls, small_batch, url
 from bn_ui.figures import backward as figures
 from bn_ui.live_chart import Picture, knob, live_chart
+from bn_ui.numbers import shown
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
 from bn_ui.step_lab import step_lab
 from bn_ui.step_player import place
-from bn_ui.step_player.formulas import plain, shown
+from bn_ui.step_player.formulas import plain
 from bn_ui.text import group, number_text, prose, questions, t
 
 CHAPTER = "backward"

@@ -22,7 +22,8 @@ from bn_core.derivation import (
     part_of,
 )
 from bn_ui.figures import steps as pictures
-from bn_ui.step_player.formulas import filled, general, shown
+from bn_ui.numbers import shown
+from bn_ui.step_player.formulas import filled, general
 
 PASSES: Mapping[str, tuple[Formula, ...]] = {"forward": FORWARD, "backward": BACKWARD}
 # Which formulas are left to the learner first: the end of the longest chain (Atkinson et al. 2003).

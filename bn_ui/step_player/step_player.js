@@ -310,6 +310,7 @@ class StepPlayer {
     this.root.dataset.step = this.at.step;
     this.root.style.setProperty("--bn-mark", MARKS[this.palette.theme]);
     this.root.style.setProperty("--bn-flow", this.colour(step.name));
+    this.root.style.colorScheme = this.palette.theme;
     this.showBar();
     this.showRail();
     this.showText(step);
@@ -360,7 +361,7 @@ class StepPlayer {
       what: names[step.name].what,
     });
     say(this.part("heading"), heading);
-    say(this.part("why"), step.why);
+    this.part("why").innerHTML = this.sentence(step.why);
     this.part("general").innerHTML = this.tex(`\\displaystyle ${step.tex}`);
     this.part("filled").innerHTML = this.tex(`\\displaystyle ${this.filled(step)}`);
     say(this.part("code").querySelector("code"), step.code);
@@ -417,8 +418,9 @@ class StepPlayer {
     const whole = this.lesson.steps[step.formula];
     const asked = this.filled(whole).split(" = ")[0];
     const id = "bn-answer-number";
-    if (form.dataset.asks === asked + this.message.lang && form.firstChild) return;
-    form.dataset.asks = asked + this.message.lang;
+    const question = [asked, this.message.lang, Boolean(this.typeset)].join();
+    if (form.dataset.asks === question && form.firstChild) return;
+    form.dataset.asks = question;
     const label = element("label", { htmlFor: id });
     label.innerHTML = `${this.words.your_turn} ${this.tex(`${asked} =`)}`;
     const input = element("input", { type: "text", id, autocomplete: "off", inputMode: "text" });
@@ -522,11 +524,9 @@ class StepPlayer {
     const caption = this.part("lines").querySelector("figcaption");
     const picture = this.part("lines-picture");
     const lines = step.lines?.[this.at.k - 1];
+    picture.hidden = !lines;
     say(caption, lines ? fill(this.words.lines, { k: this.at.k }) : this.words.covered);
-    if (!lines) {
-      picture.replaceChildren();
-      return;
-    }
+    if (!lines) return;
     const svg = vector("svg", { "aria-hidden": "true" });
     for (const height of [OLD_LINE, NEW_LINE]) {
       const line = { x1: "0%", x2: "100%", y1: `${height}%`, y2: `${height}%` };
@@ -677,6 +677,12 @@ class StepPlayer {
     if (!this.typeset) return escaped(plain(source));
     if (!this.rendered.has(source)) this.rendered.set(source, this.typeset(source));
     return this.rendered.get(source);
+  }
+
+  // Words with formulas between dollar signs.
+  sentence(text) {
+    const parts = text.split("$");
+    return parts.map((part, n) => (n % 2 ? this.tex(part) : escaped(part))).join("");
   }
 
   // Streamlit's own typesetter, which the page has loaded for its prose. Until it is there the

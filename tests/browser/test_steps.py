@@ -11,7 +11,7 @@ import pytest
 from bn_core.derivation import BACKWARD, FORWARD, derive, magnitudes, operations
 from bn_core.upstream import half_squared_error
 from bn_ui import own_numbers, small_batch
-from bn_ui.step_player.formulas import shown
+from bn_ui.numbers import shown
 from bn_ui.step_player.lesson import closed_ids, open_ids
 from bn_ui.text import LANGUAGES, labels
 from tests.browser.player import Player
