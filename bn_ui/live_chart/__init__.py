@@ -7,16 +7,15 @@ Python, which clamps it, remembers it, and computes all pictures afresh around t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from bn_ui import url
+from bn_ui.component import component
 from bn_ui.figures.changes import Change, Table
 from bn_ui.live_chart import commit
 from bn_ui.live_chart.message import Knob, encode
@@ -26,7 +25,6 @@ from bn_ui.text import language, number_text, t
 from bn_ui.url import Field
 
 _HERE = Path(__file__).parent
-_KINDS = ("html", "css", "js")
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,8 @@ def live_chart(
 ) -> None:
     """Draw the picture with its knobs; what is released is taken into ``fields``."""
     data = message(picture, knobs, commit.token(key))
-    _component()(key=key, data=data, on_commit_change=commit.take(fields, key))
+    chart = component(_HERE, ["live_chart"])
+    chart(key=key, data=data, on_commit_change=commit.take(fields, key))
 
 
 def message(picture: Picture, knobs: Sequence[Knob], token: int) -> bytes:
@@ -95,18 +94,3 @@ def message(picture: Picture, knobs: Sequence[Knob], token: int) -> bytes:
         ],
     }
     return encode(header, picture.base, knobs)
-
-
-@cache
-def _source() -> tuple[str, ...]:
-    return tuple((_HERE / f"live_chart.{kind}").read_text("utf-8") for kind in _KINDS)
-
-
-def _component() -> Callable[..., Any]:
-    """Registered at each run, with the same constant texts: a test makes a runtime for each run."""
-    html, css, js = _source()
-    # Plotly does not draw properly inside a shadow root, hence no isolated styles; every class of
-    # the component starts with "bn-".
-    return st.components.v2.component(
-        "bn_live_chart", html=html, css=css, js=js, isolate_styles=False
-    )

@@ -19,24 +19,7 @@ const CURVES_ONLY = {
   mode: "immediate",
 };
 
-const charts = new WeakMap();
-
-export default function (component) {
-  const { data, parentElement, setTriggerValue } = component;
-  if (!data) return undefined;
-  let chart = charts.get(parentElement);
-  if (!chart) {
-    chart = new LiveChart(parentElement.querySelector(".bn-live"));
-    charts.set(parentElement, chart);
-  }
-  chart.receive(data, (proposal) => setTriggerValue("commit", proposal));
-  return () => {
-    // Streamlit also runs this when the next call supersedes this one: the chart then stays.
-    if (parentElement.isConnected) return;
-    charts.delete(parentElement);
-    chart.close();
-  };
-}
+export default mounted((root) => new LiveChart(root.querySelector(".bn-live")));
 
 class LiveChart {
   constructor(root) {
@@ -61,8 +44,8 @@ class LiveChart {
 
   // ---- messages -------------------------------------------------------------------------
 
-  receive(bytes, propose) {
-    this.propose = propose;
+  receive(bytes, tell) {
+    this.propose = (proposal) => tell("commit", proposal);
     this.incoming = decode(bytes);
     this.admit();
   }
@@ -302,30 +285,13 @@ class LiveChart {
     const source = this.message.figure;
     this.figure = themed(
       { data: source.data, layout: this.narrow ? source.narrow : source.layout },
-      this.palette(),
+      pagePalette(this.root, this.message.palette),
     );
     this.figure.layout.width = this.root.clientWidth;
     figure.style.minHeight = `${this.figure.layout.height}px`;
     figure.setAttribute("aria-label", this.message.alt);
     this.cells = [];
     this.axesMoved = true;
-  }
-
-  palette() {
-    const style = getComputedStyle(this.root);
-    const read = (name) => style.getPropertyValue(name).trim();
-    const probe = element("canvas", { width: 1, height: 1 }).getContext("2d");
-    probe.fillStyle = read("--st-background-color") || "#fff";
-    probe.fillRect(0, 0, 1, 1);
-    const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data;
-    const colours = this.message.palette[red + green + blue < 384 ? "dark" : "light"];
-    return {
-      ...colours,
-      text: read("--st-text-color"),
-      background: read("--st-background-color"),
-      border: read("--st-border-color"),
-      font: read("--st-font"),
-    };
   }
 
   apply(changes, row) {
@@ -369,7 +335,7 @@ class LiveChart {
   showWords() {
     document.documentElement.lang = this.message.lang; // Streamlit says "en" whatever it shows
     const { table, downloads } = this.message;
-    const colours = this.palette();
+    const colours = pagePalette(this.root, this.message.palette);
     const head = element("tr");
     head.append(...table.columns.map((text) => element("th", { scope: "col", textContent: text })));
     const rows = table.rows.map(({ label, colour, cells }) => {
@@ -414,15 +380,6 @@ class LiveChart {
 }
 
 // ---- helpers ------------------------------------------------------------------------------
-
-function element(name, properties = {}) {
-  return Object.assign(document.createElement(name), properties);
-}
-
-// Text that stays the same costs the page no layout.
-function say(box, text) {
-  if (box.textContent !== text) box.textContent = text;
-}
 
 // Four significant digits, for the eye; powers of ten only far from 1.
 function shown(value, format) {

@@ -9,9 +9,7 @@ link says it too, and checks what the learner works out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import streamlit as st
 
 from bn_core.derivation import QUANTITIES, Values, derive
 from bn_ui import small_batch, url
+from bn_ui.component import component
 from bn_ui.live_chart import commit
 from bn_ui.palette import chart_palette
 from bn_ui.server import katex_url
@@ -29,7 +28,7 @@ from bn_ui.text import group, language, t
 from bn_ui.url import Field
 
 _HERE = Path(__file__).parent
-_KINDS = ("html", "css", "js")
+SCRIPTS = ("typesetter", "tables", "lines", "graph", "step_player")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def step_player(here: Place, batch: SmallBatch) -> tuple[str, ...]:
         "katex": katex_url(),
     }
     body = _lesson(here.passage, batch.key, work.blank, language(), batch)
-    _component()(
+    component(_HERE, SCRIPTS)(
         key=key,
         # The lesson is long and seldom changes: its text is made once, and put in as it is.
         data=_json(sections)[:-1].encode() + b',"lesson":' + body + b"}",
@@ -179,19 +178,3 @@ def _take_answer(here: Place, key: str) -> None:
     i, k = (here.sample.valid(message.get("i")), here.feature.valid(message.get("k")))
     if isinstance(typed, str):
         work.answer(step, min(i, m), min(k, d), typed[: practice.LONGEST])
-
-
-# ---- the component -------------------------------------------------------------------------------
-
-
-@cache
-def _source() -> tuple[str, ...]:
-    return tuple((_HERE / f"step_player.{kind}").read_text("utf-8") for kind in _KINDS)
-
-
-def _component() -> Callable[..., Any]:
-    html, css, js = _source()
-    # KaTeX's style sheet is the page's own, which a shadow root would keep out.
-    return st.components.v2.component(
-        "bn_step_player", html=html, css=css, js=js, isolate_styles=False
-    )

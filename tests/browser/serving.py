@@ -77,6 +77,8 @@ class Server:
         self.log.close()
 
     def said(self) -> str:
+        if self.log.closed:
+            return ""
         self.log.seek(0)
         return self.log.read()
 

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-import bn_ui.live_chart
+import bn_ui.component
 from bn_core.activations import ACTIVATIONS
 from bn_core.summaries import batch_noise
 from bn_core.sweeps import Passage, own_axis, passage
@@ -23,7 +23,7 @@ from bn_ui.text import LANGUAGES, labels
 from tests.decoded import apply, decode, themed
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = Path(bn_ui.live_chart.__file__).with_name("live_chart.js").read_text("utf-8")
+SCRIPT = bn_ui.component.SHARED.read_text("utf-8")
 THEMES = ("light", "dark")
 # What the script takes from the page's own theme.
 FROM_THE_PAGE = {"text": "#123456", "background": "#ffffff", "border": "#654321", "font": "serif"}
@@ -155,7 +155,7 @@ def test_every_colour_is_in_the_palette(name: str, theme: str):
 
 
 def test_the_script_takes_from_the_page_what_figures_rely_on():
-    (body,) = re.findall(r"palette\(\) \{(.*?)\n  \}", SCRIPT, flags=re.DOTALL)
+    (body,) = re.findall(r"function pagePalette\(.*?\) \{(.*?)\n\}", SCRIPT, flags=re.DOTALL)
     for name in FROM_THE_PAGE:
         assert re.search(rf"\b{name}: read\(", body), name
 
