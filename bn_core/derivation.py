@@ -513,6 +513,9 @@ def derive(
 def magnitudes(values: Values) -> dict[str, Array]:
     """Size of the terms that each quantity is the sum of; where nothing is added, its own size.
 
+    A product has the size of its factors: a difference that should be zero leaves rounding error,
+    which stays rounding error whatever it is multiplied by.
+
     Rounding errors are proportional to it: a result that is 10⁻¹² of it is zero, and a result is
     right if it is off by no more.
 
@@ -529,18 +532,31 @@ def magnitudes(values: Values) -> dict[str, Array]:
     size = {name: np.abs(value) for name, value in values.items()}
     size["mu"] = size["x"].mean(axis=0)
     size["centred"] = size["x"] + size["mu"]
+    size["squared"] = np.abs(values["centred"]) * size["centred"]
+    size["var"] = size["squared"].mean(axis=0)
+    size["var_eps"] = size["var"] + size["eps"]
+    size["x_hat"] = size["centred"] * values["inv_std"]
+    size["scaled"] = size["gamma"] * size["x_hat"]
     size["y"] = size["scaled"] + size["beta"]
     if "dy" not in values:
         return size
+    # σ² and μ meet in products: the size of one factor goes with the terms of the other.
+    dvar_terms = size["dinv_std_parts"].sum(axis=0) / (2 * values["std"] ** 3)
+    size["dinv_std_parts"] = size["dx_hat"] * size["centred"]
     size["dinv_std"] = size["dinv_std_parts"].sum(axis=0)
     size["dstd"] = size["dinv_std"] / values["std"] ** 2
     size["dvar"] = size["dvar_eps"] = size["dstd"] / (2 * values["std"])
     size["dmu_via_x_hat"] = size["dcentred"].sum(axis=0)
-    size["dmu_via_var"] = size["dvar"] * 2 * size["centred"].mean(axis=0)
+    size["dmu_via_var"] = dvar_terms * 2 * size["centred"].mean(axis=0)
     size["dmu"] = size["dmu_via_x_hat"] + size["dmu_via_var"]
-    size["dx_via_var"] = size["dvar"] * 2 * size["centred"] / values["m"]
+    size["dx_via_var"] = (
+        np.maximum(size["dvar"] * np.abs(values["centred"]), dvar_terms * size["centred"])
+        * 2
+        / values["m"]
+    )
     size["dx_via_mu"] = size["dmu"] / values["m"]
     size["dx"] = size["dx_via_x_hat"] + size["dx_via_var"] + size["dx_via_mu"]
+    size["dgamma_parts"] = size["dy"] * size["x_hat"]
     size["dgamma"] = size["dgamma_parts"].sum(axis=0)
     size["dbeta"] = size["dy"].sum(axis=0)
     return size

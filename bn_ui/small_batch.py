@@ -177,7 +177,12 @@ def _target_note(batch: SmallBatch, target: np.ndarray) -> str:
     digits = DIGITS  # or more, so that the printed difference is right
     while shown(float(rounded(np.array(y), digits)) - t_) != shown(dy) and digits < MOST_DIGITS:
         digits += 1
-    numbers = {"y": number_text(y, digits), "t": number_text(t_, 12), "dy": shown(dy)}
+    shown_t = number_text(t_, 12)
+    numbers = {
+        "y": number_text(y, digits),
+        "t": f"({shown_t})" if t_ < 0 else shown_t,
+        "dy": shown(dy),
+    }
     return t("batch.target_note", loss=shown(batch.loss(batch.fwd.y)), **numbers)
 
 
@@ -195,8 +200,10 @@ def _box(field: Field, label: str, *, rows: bool = False, width: int | str = "st
     """A box whose text becomes the field's value as soon as it can be read."""
     key, refused = f"{field.key}_box", st.session_state.get(f"{field.key}_refused")
     shown = refused[0] if refused else url.value(field)
-    if st.session_state.get(key) != shown:
+    told = f"{key}_page"
+    if st.session_state.get(told) != url.this_page() or st.session_state.get(key) != shown:
         st.session_state[key] = shown
+    st.session_state[told] = url.this_page()
     if rows:
         lines = shown.count("\n") + 1
         height = min(max(32 + 24 * lines, 80), 232)

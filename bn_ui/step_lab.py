@@ -39,7 +39,7 @@ def download(here: Place, batch: SmallBatch, blank: Iterable[str]) -> None:
     def make() -> bytes:
         unknown = hidden(here.passage, frozenset(blank))
         header = list(group("csv_steps").values())
-        return csv_bytes(header, csv_rows(values_of(batch), unknown))
+        return csv_bytes(header, csv_rows(values_of(here.passage, batch), unknown))
 
     filename = f"batch-normalization-{here.passage}"
     csv_button(t("frame.download_csv"), filename, make, f"{here.passage}_csv")

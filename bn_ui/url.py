@@ -122,7 +122,7 @@ def load(fields: Sequence[Field]) -> None:
     """
     context = get_script_run_ctx()
     back_or_forward = context is not None and context.is_history_navigation
-    page = context.page_script_hash if context is not None else ""
+    page = this_page()
     loaded = st.session_state.setdefault(_LOADED, {})
     st.session_state[_RESET] = False
     for field in fields:
@@ -134,6 +134,12 @@ def load(fields: Sequence[Field]) -> None:
             st.session_state.pop(field.key, None)
         loaded[field.key] = page
         _kept()[field.key] = now
+
+
+def this_page() -> str:
+    """Which page is being drawn: on another one a widget of the same key starts anew."""
+    context = get_script_run_ctx()
+    return context.page_script_hash if context is not None else ""
 
 
 def value(field: Field) -> Any:

@@ -83,9 +83,13 @@ def step_player(here: Place, batch: SmallBatch) -> tuple[str, ...]:
     return work.blank
 
 
-def values_of(batch: SmallBatch) -> Values:
-    """Every quantity of the derivation for this batch."""
-    return derive(batch.x, batch.gamma, batch.beta, eps=batch.eps, dy=batch.dy)
+def values_of(passage: str, batch: SmallBatch) -> Values:
+    """Every quantity of one pass for this batch.
+
+    Forward has no gradients: with a target of 0, ∂ℓ/∂y is the y that somebody is to work out.
+    """
+    dy = batch.dy if passage == "backward" else None
+    return derive(batch.x, batch.gamma, batch.beta, eps=batch.eps, dy=dy)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -93,7 +97,7 @@ def _lesson(
     passage: str, key: object, blank: tuple[str, ...], lang: str, _batch: SmallBatch
 ) -> bytes:
     words = {"quantities": group("quantities"), "why": group("why")}
-    return _json(lesson(passage, values_of(_batch), frozenset(blank), words)).encode()
+    return _json(lesson(passage, values_of(passage, _batch), frozenset(blank), words)).encode()
 
 
 def _json(value: Any) -> str:
@@ -144,7 +148,7 @@ class _Practice:
 
     def answer(self, step: str, i: int, k: int, typed: str) -> None:
         """Take in an answer for sample i and feature k, counted from 1."""
-        found = practice.check(typed, step, values_of(self.batch), i - 1, k - 1)
+        found = practice.check(typed, step, values_of(self.here.passage, self.batch), i - 1, k - 1)
         self.stored["last"] = (step, found)
         if found.kind == "right":
             self.stored["solved"].append(step)

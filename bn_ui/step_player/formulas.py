@@ -19,6 +19,7 @@ from bn_ui.numbers import DIGITS, MOST_DIGITS, ZERO, number_tex, rounded, shown
 
 HIDDEN = r"\text{?}"
 _TOKEN = re.compile(r"\[(\w+)\]")
+_RAISED_AGAIN = re.compile(r"(\\htmlData\{[^}]*\}\{10\^\{-?\d+\}\})\^")
 
 
 def general(step: Step) -> str:
@@ -51,25 +52,28 @@ def indexed(name: str, i: int, k: int) -> str:
 # ---- how many digits ---------------------------------------------------------------------------
 
 
-def needed_digits(step: Step, values: Values, size: np.ndarray) -> np.ndarray:
-    """How many digits of the operands it takes, for every entry of the result.
+def needed_digits(step: Step, values: Values, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many digits of the operands it takes, and whether "=" may then be said, for every entry.
 
-    The line is calculated again from rounded operands until it gives the printed result.
+    The line is calculated again from rounded operands until it gives the printed result, be it
+    exactly or when rounded.
     """
     result = np.atleast_1d(values[step.name])
-    wanted = _texts(result, np.broadcast_to(size, result.shape))
-    needed = np.zeros(result.shape, int)
+    size = np.broadcast_to(size, result.shape)
+    wanted, printed = _texts(result, size), rounded(result, DIGITS)
+    needed, equal = np.zeros(result.shape, int), np.abs(result - printed) <= ZERO * size
     operands = {name: values[name] for name in step.inputs}
     for digits in range(DIGITS, MOST_DIGITS + 1):
         coarse = {name: rounded(value, digits) for name, value in operands.items()}
         with np.errstate(all="ignore"):
             found = np.broadcast_to(step(coarse), result.shape)
-        right = _texts(found, np.broadcast_to(size, result.shape)) == wanted
-        needed[(needed == 0) & right] = digits
+        enough = (needed == 0) & (_texts(found, size) == wanted)
+        needed[enough] = digits
+        equal[enough] &= np.abs(found - printed)[enough] <= ZERO * size[enough]
         if needed.all():
             break
     needed[needed == 0] = MOST_DIGITS
-    return needed
+    return needed, equal
 
 
 def _texts(a: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -92,10 +96,13 @@ def filled(
     """
     result = np.atleast_2d(values[step.name])
     show_all = not hidden & {step.name, *step.inputs}
-    digits = needed_digits(step, values, size[step.name]) if show_all else DIGITS
-    digits = np.broadcast_to(np.atleast_2d(digits), result.shape)
+    found = needed_digits(step, values, size[step.name]) if show_all else (DIGITS, False)
+    digits, equal = (np.broadcast_to(np.atleast_2d(a), result.shape).tolist() for a in found)
     return [
-        [_line(step, values, size, hidden, i, k, int(digits[i, k])) for k in range(result.shape[1])]
+        [
+            _line(step, values, size, hidden, i, k, digits[i][k], equal[i][k])
+            for k in range(result.shape[1])
+        ]
         for i in range(result.shape[0])
     ]
 
@@ -108,6 +115,7 @@ def _line(
     i: int,
     k: int,
     digits: int,
+    equal: bool,
 ) -> str:
     samples = range(len(values["x"]))
 
@@ -127,14 +135,13 @@ def _line(
     def total(term: str) -> str:
         return r"\bigl(" + " + ".join(_fill(term, at(j)) for j in samples) + r"\bigr)"
 
-    right = _fill(_expand(step.tex, total), at(i))
+    right = _RAISED_AGAIN.sub(r"(\1)^", _fill(_expand(step.tex, total), at(i)))
     left = marked(step.name, indexed(step.name, i, k))
     if step.name in hidden:
         return rf"{left} = {right} = {marked(step.name, HIDDEN)}"
     value, scale = _entry(values[step.name], i, k), _entry(size[step.name], i, k)
-    printed = rounded(np.array(value), DIGITS)
-    equals = "=" if abs(printed - value) <= ZERO * scale else r"\approx"
     answer = marked(step.name, number_tex(shown(value, scale)))
+    equals = "=" if equal else r"\approx"
     return rf"{left} = {right} {equals} {answer}"
 
 
