@@ -53,14 +53,15 @@ class Step:
         The right-hand side in LaTeX, with ``[name]`` for quantities and ``∑{…}`` for Σᵢ.
     compute : callable
         The line. Its parameters are named after the quantities that it takes.
-    path : tuple of str
+    paths : tuple of tuple of str
         Of a gradient: the nodes of the forward graph that it flows through, against the arrows.
+        Where several paths meet, the chain rule adds.
     """
 
     name: str
     tex: str
     compute: Callable[..., Array]
-    path: tuple[str, ...] = ()
+    paths: tuple[tuple[str, ...], ...] = ()
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -105,9 +106,9 @@ class Quantity:
     shape: Shape
 
 
-def step(name: str, tex: str, path: tuple[str, ...] = ()) -> Callable[[Callable[..., Array]], Step]:
+def step(name: str, tex: str, *paths: tuple[str, ...]) -> Callable[[Callable[..., Array]], Step]:
     """Make a `Step` of a function that is one line."""
-    return lambda compute: Step(name, tex, compute, path)
+    return lambda compute: Step(name, tex, compute, paths)
 
 
 # ---- forward ---------------------------------------------------------------------------------
@@ -188,6 +189,13 @@ FORWARD = (
 
 # ---- backward --------------------------------------------------------------------------------
 
+VIA_X_HAT, VIA_VAR, VIA_MU = (
+    ("x_hat", "centred", "x"),
+    ("var", "squared", "centred", "x"),
+    ("mu", "x"),
+)
+THREE_PATHS = (VIA_X_HAT, VIA_VAR, VIA_MU)
+
 
 @step("dx_hat", r"[dy] \cdot [gamma]", ("y", "scaled", "x_hat"))
 def dx_hat(dy: Array, gamma: Array) -> Array:
@@ -196,7 +204,7 @@ def dx_hat(dy: Array, gamma: Array) -> Array:
 
 @step(
     "dvar",
-    r"\frac{-1}{2} ([var] + [eps])^{-3/2} ∑{[dx_hat] ([x] - [mu])}",
+    r"\frac{-1}{2} ([var] + [eps])^{-3/2} ∑{[dx_hat] \cdot ([x] - [mu])}",
     ("x_hat", "inv_std", "std", "var_eps", "var"),
 )
 def dvar(dx_hat: Array, x: Array, mu: Array, var: Array, eps: Array) -> Array:
@@ -210,9 +218,9 @@ def dmu(dx_hat: Array, var: Array, eps: Array) -> Array:
 
 @step(
     "dx",
-    r"[dx_hat] \frac{1}{\sqrt{[var] + [eps]}} + [dvar] \frac{2 ([x] - [mu])}{[m]}"
-    r" + [dmu] \frac{1}{[m]}",
-    ("x_hat", "centred", "x"),
+    r"[dx_hat] \cdot \frac{1}{\sqrt{[var] + [eps]}} + [dvar] \cdot \frac{2 ([x] - [mu])}{[m]}"
+    r" + [dmu] \cdot \frac{1}{[m]}",
+    *THREE_PATHS,
 )
 def dx(
     dx_hat: Array, dvar: Array, dmu: Array, x: Array, mu: Array, var: Array, eps: Array
@@ -274,12 +282,17 @@ def dmu_via_var(dvar: Array, centred: Array) -> Array:
     return dvar * -2 / len(centred) * centred.sum(axis=0)
 
 
-@step("dmu", r"[dmu_via_x_hat] + [dmu_via_var]", ("centred", "mu"))
+@step(
+    "dmu",
+    r"[dmu_via_x_hat] + [dmu_via_var]",
+    ("x_hat", "centred", "mu"),
+    ("var", "squared", "centred", "mu"),
+)
 def dmu_from_both_paths(dmu_via_x_hat: Array, dmu_via_var: Array) -> Array:
     return dmu_via_x_hat + dmu_via_var
 
 
-@step("dx_via_x_hat", r"[dx_hat] \cdot [inv_std]", ("x_hat", "centred", "x"))
+@step("dx_via_x_hat", r"[dx_hat] \cdot [inv_std]", VIA_X_HAT)
 def dx_via_x_hat(dx_hat: Array, inv_std: Array) -> Array:
     return dx_hat * inv_std
 
@@ -287,18 +300,18 @@ def dx_via_x_hat(dx_hat: Array, inv_std: Array) -> Array:
 @step(
     "dx_via_var",
     r"[dvar] \cdot \frac{2 \cdot [centred]}{[m]}",
-    ("var", "squared", "centred", "x"),
+    VIA_VAR,
 )
 def dx_via_var(dvar: Array, centred: Array) -> Array:
     return dvar * 2 * centred / len(centred)
 
 
-@step("dx_via_mu", r"[dmu] \cdot \frac{1}{[m]}", ("mu", "x"))
-def dx_via_mu(dmu: Array, x: Array) -> Array:
-    return dmu / len(x)
+@step("dx_via_mu", r"[dmu] \cdot \frac{1}{[m]}", VIA_MU)
+def dx_via_mu(dmu: Array, m: Array) -> Array:
+    return dmu / m
 
 
-@step("dx", r"[dx_via_x_hat] + [dx_via_var] + [dx_via_mu]", ("centred", "x"))
+@step("dx", r"[dx_via_x_hat] + [dx_via_var] + [dx_via_mu]", *THREE_PATHS)
 def dx_from_three_paths(dx_via_x_hat: Array, dx_via_var: Array, dx_via_mu: Array) -> Array:
     return dx_via_x_hat + dx_via_var + dx_via_mu
 
@@ -339,7 +352,7 @@ def dx_compact(dy: Array, x_hat: Array, gamma: Array, var: Array, eps: Array) ->
     )
 
 
-@step("dx", r"[dx_hat] \frac{1}{\sqrt{[var] + [eps]}}", ("x_hat", "centred", "x"))
+@step("dx", r"[dx_hat] \cdot \frac{1}{\sqrt{[var] + [eps]}}", VIA_X_HAT)
 def dx_detached(dx_hat: Array, var: Array, eps: Array) -> Array:
     return dx_hat / np.sqrt(var + eps)
 
@@ -348,24 +361,24 @@ def dx_detached(dx_hat: Array, var: Array, eps: Array) -> Array:
 # A set of course notes prints ∂x with a sum too many and a sign turned round. These lines are for
 # the exercise that finds the misprint and for the gradient check; nothing else computes with them.
 
-_TWO_RIGHT_TERMS = r" + [dvar] \frac{2 ([x] - [mu])}{[m]} + [dmu] \frac{1}{[m]}"
+_TWO_RIGHT_TERMS = r" + [dvar] \cdot \frac{2 ([x] - [mu])}{[m]} + [dmu] \cdot \frac{1}{[m]}"
 
 
-@step("dx", r"∑{[dx_hat]} \frac{-1}{\sqrt{[var] + [eps]}}" + _TWO_RIGHT_TERMS)
+@step("dx", r"∑{[dx_hat]} \cdot \frac{-1}{\sqrt{[var] + [eps]}}" + _TWO_RIGHT_TERMS)
 def dx_printed(
     dx_hat: Array, dvar: Array, dmu: Array, x: Array, mu: Array, var: Array, eps: Array
 ) -> Array:
     return -dx_hat.sum(axis=0) / np.sqrt(var + eps) + dvar * 2 * (x - mu) / len(x) + dmu / len(x)
 
 
-@step("dx", r"[dx_hat] \frac{-1}{\sqrt{[var] + [eps]}}" + _TWO_RIGHT_TERMS)
+@step("dx", r"[dx_hat] \cdot \frac{-1}{\sqrt{[var] + [eps]}}" + _TWO_RIGHT_TERMS)
 def dx_without_sum(
     dx_hat: Array, dvar: Array, dmu: Array, x: Array, mu: Array, var: Array, eps: Array
 ) -> Array:
     return dx_hat * -1 / np.sqrt(var + eps) + dvar * 2 * (x - mu) / len(x) + dmu / len(x)
 
 
-@step("dx", r"∑{[dx_hat]} \frac{1}{\sqrt{[var] + [eps]}}" + _TWO_RIGHT_TERMS)
+@step("dx", r"∑{[dx_hat]} \cdot \frac{1}{\sqrt{[var] + [eps]}}" + _TWO_RIGHT_TERMS)
 def dx_with_right_sign(
     dx_hat: Array, dvar: Array, dmu: Array, x: Array, mu: Array, var: Array, eps: Array
 ) -> Array:

@@ -29,6 +29,8 @@ STEP_COLOURS = {
         "eps": "#aeb7c3",
     },
 }
+# Behind what is pointed at; every colour above can be read on it.
+MARKS = {"light": "#fff0c2", "dark": "#3d3208"}
 MARKDOWN_NAMES = {"x": "blue", "x_hat": "orange", "y": "green", "activation": "violet"}
 BACKGROUNDS = {"light": "#ffffff", "dark": "#0e1117"}
 
@@ -46,4 +48,4 @@ def _with_fills(theme: str, colours: dict[str, str]) -> dict[str, str]:
     fills = {f"{name}_fill": colour + alpha for name, colour in colours.items()}
     grey = {"light": "#5f667026", "dark": "#c5cad32b"}[theme]
     grid = {"light": "#e3e6ea", "dark": "#2b303b"}[theme]
-    return colours | fills | {"saturated": grey, "grid": grid}
+    return colours | fills | {"saturated": grey, "grid": grid, "mark": MARKS[theme]}

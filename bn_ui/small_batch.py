@@ -18,10 +18,9 @@ from bn_core import ForwardTrain, forward_train
 from bn_core.upstream import UPSTREAM, half_squared_error, linear_loss, random_gradient
 from bn_ui import controls, own_numbers, url
 from bn_ui.batches import network_layer
-from bn_ui.numbers import DIGITS, MOST_DIGITS, rounded, shown
 from bn_ui.own_batch import explain
 from bn_ui.own_numbers import OwnNumbersError
-from bn_ui.text import group, number_text, t
+from bn_ui.text import group, t
 from bn_ui.url import Field
 
 MOST_SAMPLES, MOST_FEATURES = 8, 4
@@ -101,16 +100,16 @@ def read() -> SmallBatch:
     γ, β, ∂y and t may have other sizes than x for a moment, while somebody adds a column: what is
     missing is 1 for γ and 0 for the rest, what is too much is not used.
     """
-    x = own_numbers.parse(url.value(X), LIMITS).x
+    x = _parsed(X)
     m, d = x.shape
-    gamma = _fitted(GAMMA, ROW, (1, d), 1.0)[0]
-    beta = _fitted(BETA, ROW, (1, d), 0.0)[0]
+    gamma = _fitted(GAMMA, (1, d), 1.0)[0]
+    beta = _fitted(BETA, (1, d), 0.0)[0]
     eps = url.value(EPS)
     if eps == 0 and has_constant_column(x):
         eps = EPS.default  # without ε it has no x̂; ``_warnings`` says so
     name = url.value(DY_FROM)
     if name == "target":
-        target = _fitted(TARGET, LIMITS, (m, d), 0.0)
+        target = _fitted(TARGET, (m, d), 0.0)
         return SmallBatch(
             x,
             gamma,
@@ -123,7 +122,7 @@ def read() -> SmallBatch:
         )
     source: tuple[object, ...] = (name,)
     if name == "own":
-        own = _fitted(DY, LIMITS, (m, d), 0.0)
+        own = _fitted(DY, (m, d), 0.0)
         upstream, source = (lambda fwd: own), (name, own.tobytes())
     elif name == "random":
         seed = url.value(SEED)
@@ -140,10 +139,16 @@ def has_constant_column(x: np.ndarray) -> bool:
     return bool((forward_train(x).var < 1e-100).any())  # so small that powers of it overflow
 
 
-def _fitted(
-    field: Field, limits: own_numbers.Limits, shape: tuple[int, int], fill: float
-) -> np.ndarray:
-    given = own_numbers.parse(url.value(field), limits).x
+def _limits(field: Field) -> own_numbers.Limits:
+    return ROW if field in (GAMMA, BETA) else LIMITS
+
+
+def _parsed(field: Field) -> np.ndarray:
+    return own_numbers.parse(url.value(field), _limits(field)).x
+
+
+def _fitted(field: Field, shape: tuple[int, int], fill: float) -> np.ndarray:
+    given = _parsed(field)
     result = np.full(shape, fill)
     rows, columns = (min(a, b) for a, b in zip(shape, given.shape, strict=True))
     result[:rows, :columns] = given[:rows, :columns]
@@ -164,26 +169,8 @@ def batch_controls(fields: tuple[Field, ...]) -> SmallBatch:
     if DY in fields:
         _upstream_controls()
     _warnings(fields)
-    batch = read()
-    if DY in fields and batch.target is not None:
-        st.caption(_target_note(batch, batch.target))
     _presets()
-    return batch
-
-
-def _target_note(batch: SmallBatch, target: np.ndarray) -> str:
-    """What ∂ℓ/∂y is, with the numbers of one entry."""
-    y, t_, dy = (float(a[0, 0]) for a in (batch.fwd.y, target, batch.dy))
-    digits = DIGITS  # or more, so that the printed difference is right
-    while shown(float(rounded(np.array(y), digits)) - t_) != shown(dy) and digits < MOST_DIGITS:
-        digits += 1
-    shown_t = number_text(t_, 12)
-    numbers = {
-        "y": number_text(y, digits),
-        "t": f"({shown_t})" if t_ < 0 else shown_t,
-        "dy": shown(dy),
-    }
-    return t("batch.target_note", loss=shown(batch.loss(batch.fwd.y)), **numbers)
+    return read()
 
 
 def _upstream_controls() -> None:
@@ -216,10 +203,9 @@ def _box(field: Field, label: str, *, rows: bool = False, width: int | str = "st
 
 def _take(field: Field) -> None:
     text = str(st.session_state.get(f"{field.key}_box", ""))[:MOST_CHARACTERS]
-    limits = ROW if field in (GAMMA, BETA) else LIMITS
     st.session_state.pop(f"{field.key}_refused", None)
     try:
-        own_numbers.parse(text, limits)
+        own_numbers.parse(text, _limits(field))
     except OwnNumbersError as error:
         st.session_state[f"{field.key}_refused"] = (text, error)
     else:
@@ -232,7 +218,7 @@ def _explain(error: OwnNumbersError) -> str:
 
 def _warnings(fields: tuple[Field, ...]) -> None:
     """What the page did with numbers that do not fit together."""
-    x = own_numbers.parse(url.value(X), LIMITS).x
+    x = _parsed(X)
     expected: dict[Field, tuple[int, ...]] = {GAMMA: x.shape[1:], BETA: x.shape[1:]}
     if DY in fields:
         boxes: Mapping[str, Field] = {"target": TARGET, "own": DY}
@@ -240,8 +226,7 @@ def _warnings(fields: tuple[Field, ...]) -> None:
             expected[box] = x.shape
     names = {GAMMA: "γ", BETA: "β", DY: "∂ℓ/∂y", TARGET: "t"}
     for field, shape in expected.items():
-        limits = ROW if field in (GAMMA, BETA) else LIMITS
-        given = own_numbers.parse(url.value(field), limits).x.shape
+        given = _parsed(field).shape
         if given[-len(shape) :] != shape:
             st.caption(
                 t(

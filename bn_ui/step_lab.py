@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import streamlit as st
@@ -17,8 +17,17 @@ from bn_ui.text import group, t
 from bn_ui.url import Field
 
 
-def step_lab(here: Place, batch_fields: tuple[Field, ...], fields: tuple[Field, ...]) -> SmallBatch:
-    """Controls, player and download of one chapter. ``fields`` is all that its link keeps."""
+def step_lab(
+    here: Place,
+    batch_fields: tuple[Field, ...],
+    fields: tuple[Field, ...],
+    preface: Callable[[SmallBatch], str] | None = None,
+) -> tuple[SmallBatch, tuple[str, ...]]:
+    """Controls, player and download of one chapter.
+
+    ``fields`` is all that its link keeps, ``preface`` a sentence about the batch, above the player.
+    Returns the batch and the formulas that are still the learner's to find.
+    """
     url.load((*batch_fields, *here.fields))
     player_column, control_column = st.columns([3, 1], gap="large")
     with control_column:
@@ -27,10 +36,12 @@ def step_lab(here: Place, batch_fields: tuple[Field, ...], fields: tuple[Field, 
         controls.select(here.level, t("player.practice"), levels)
         share.footer(here.passage, fields, reset_with(fields))
     with player_column:
+        if preface:
+            st.markdown(preface(batch))
         blank = step_player(here, batch)
         download(here, batch, blank)
     url.save(fields)
-    return batch
+    return batch, blank
 
 
 def download(here: Place, batch: SmallBatch, blank: Iterable[str]) -> None:

@@ -71,18 +71,6 @@ def group(table: str) -> dict[str, str]:
     return {key.removeprefix(prefix): text for key, text in found if key.startswith(prefix)}
 
 
-def number_text(value: float, digits: int = 4) -> str:
-    """A number for the eye: significant digits, a true minus sign, 1×10⁻⁵ for 1e-05."""
-    mantissa, _, exponent = f"{value:.{digits}g}".replace("-", "−").partition("e")
-    if not exponent:
-        return mantissa
-    raised = f"{int(exponent.replace('−', '-'))}".translate(_SUPERSCRIPTS)
-    return f"10{raised}" if mantissa == "1" else f"{mantissa}×10{raised}"
-
-
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
 @dataclass(frozen=True)
 class Question:
     """A question with its options. ``answer`` is the key of the right one.

@@ -3,21 +3,26 @@
 import streamlit as st
 
 from bn_core import GradientCheck, backward_train
-from bn_core.coupling import eigenvalues, jacobian, matrix_eigenvalues, nudge
-from bn_core.derivation import MISPRINT, dx_compact
+from bn_core.coupling import (
+    eigenvalues,
+    jacobian,
+    matrix_eigenvalues,
+    nudge,
+)
+from bn_core.derivation import MISPRINT, Step, dx_compact
 from bn_core.descent import descend
-from bn_core.misprint import check_misprint
+from bn_core.misprint import check_misprint, disagreement
 from bn_ui import controls, small_batch, url
 from bn_ui.figures import backward as figures
 from bn_ui.live_chart import Picture, knob, live_chart
-from bn_ui.numbers import shown
+from bn_ui.numbers import difference, number_text, shown
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
 from bn_ui.step_lab import step_lab
-from bn_ui.step_player import place
+from bn_ui.step_player import place, unsolved
 from bn_ui.step_player.formulas import plain
-from bn_ui.text import group, number_text, prose, questions, t
+from bn_ui.text import group, prose, questions, t
 
 CHAPTER = "backward"
 PLACE = place("backward", "bwd")
@@ -27,20 +32,40 @@ RATE = url.number("bwd_eta", 0.1, *figures.RATE_RANGE)
 REPAIR = url.choice("bwd_repair", "printed", tuple(MISPRINT))
 FIELDS = (*BACKWARD_BATCH, *PLACE.fields, NUDGE, DETACH, RATE, REPAIR)
 MISPRINT_QUESTION = "misprint"
+PASSES = 1e-6  # relative error up to which a formula agrees with the numerical gradient
 
 
 @st.fragment
 def lab() -> None:
-    follow(step_lab(PLACE, BACKWARD_BATCH, FIELDS))
+    follow(*step_lab(PLACE, BACKWARD_BATCH, FIELDS, preface=where_from))
 
 
-def follow(batch: SmallBatch) -> None:
+def where_from(batch: SmallBatch) -> str:
+    """Where ∂ℓ/∂y comes from, with the numbers of the pointed entry."""
+    source = url.value(small_batch.DY_FROM)
+    if batch.target is None:
+        return t(f"backward.from_{source}", seed=url.value(small_batch.SEED))
+    i, k = pointed(batch)
+    y, target, dy = difference(batch.fwd.y[i, k], batch.target[i, k])
+    loss = shown(batch.loss(batch.fwd.y))
+    return t("backward.from_target", i=i + 1, k=k + 1, loss=loss, y=y, target=target, dy=dy)
+
+
+def follow(batch: SmallBatch, blank: tuple[str, ...]) -> None:
     """The pictures further down are of this batch, sample and feature too."""
-    now = (batch.key, *pointed(batch))
+    now = (batch.key, blank, *pointed(batch))
     before = st.session_state.get("bwd_followed", now)
     st.session_state["bwd_followed"] = now
     if now != before:
         st.rerun()
+
+
+def covered(batch: SmallBatch, *formulas: str) -> bool:
+    """Whether the learner is still to find one of these; says so, for a picture would tell."""
+    still = set(formulas).intersection(unsolved(PLACE, batch))
+    if still:
+        st.info(t("backward.covered"), icon=":material/visibility_off:")
+    return bool(still)
 
 
 def pointed(batch: SmallBatch) -> tuple[int, int]:
@@ -58,6 +83,8 @@ def paths() -> None:
     batch = small_batch.read()
     i, k = pointed(batch)
     st.subheader(t("backward.paths_title"), anchor=False)
+    if covered(batch, "dx"):
+        return
     words_column, picture_column = st.columns([1, 2], gap="large")
     with words_column:
         st.markdown(prose(CHAPTER, "paths"))
@@ -83,7 +110,7 @@ def paths() -> None:
     with picture_column:
         live_chart(picture, knobs, key="bwd_paths_chart", fields=[NUDGE])
     st.caption(t("backward.compact"))
-    st.latex(plain(dx_compact))
+    st.markdown(formula(dx_compact))
     url.save(FIELDS)
 
 
@@ -97,11 +124,13 @@ def misprint() -> None:
     _, k = pointed(batch)
     question = questions(CHAPTER)[MISPRINT_QUESTION]
     st.subheader(t("backward.misprint_title"), anchor=False)
+    if covered(batch, "dx"):
+        return
     checks = check_misprint(batch.x, batch.gamma, batch.beta, batch.dy, batch.eps)
     words_column, table_column = st.columns([1, 1], gap="large")
     with words_column:
-        st.markdown(prose(CHAPTER, "misprint"))
-        st.latex(plain(MISPRINT["printed"]))
+        st.markdown(prose(CHAPTER, "misprint", h=number_text(checks["printed"].h)))
+        st.markdown(formula(MISPRINT["printed"]))
     with table_column:
         st.caption(t("backward.misprint_caption", k=k + 1))
         st.markdown(comparison(checks["printed"], k))
@@ -112,8 +141,9 @@ def misprint() -> None:
     words_column, table_column = st.columns([1, 1], gap="large")
     with words_column:
         chosen = controls.pick(REPAIR, t("backward.repair"), names)
-        st.latex(plain(MISPRINT[chosen]))
+        st.markdown(formula(MISPRINT[chosen]))
         st.markdown(verdicts(checks))
+        st.markdown(conclusion(checks))
     with table_column:
         st.markdown(comparison(checks[chosen], k))
     url.save(FIELDS)
@@ -123,10 +153,26 @@ def verdicts(checks: dict[str, GradientCheck]) -> str:
     """Every repair with the error that the check finds."""
     names = group("repairs")
     rows = [
-        f"| {names[name]} | {number_text(check.relative_error)} |" for name, check in checks.items()
+        f"| {names[name]} | {number_text(disagreement(check))} |" for name, check in checks.items()
     ]
     head = f"| {t('backward.formula')} | {t('backward.relative_error')} |"
     return "\n".join([head, "|---|---|", *rows])
+
+
+def conclusion(checks: dict[str, GradientCheck]) -> str:
+    """Which repairs pass here."""
+    names = group("repairs")
+    passing = [names[name] for name, check in checks.items() if disagreement(check) <= PASSES]
+    limit = number_text(PASSES)
+    if not passing:
+        return t("backward.none_passes", limit=limit)
+    listed = t("backward.and").join(passing)
+    return t("backward.passing", passing=listed, n=len(passing), all=len(checks), limit=limit)
+
+
+def formula(step: Step) -> str:
+    """In a line of text, where a long formula wraps on a phone."""
+    return rf"$\displaystyle {plain(step)}$"
 
 
 def comparison(check: GradientCheck, k: int) -> str:
@@ -177,6 +223,8 @@ def descent() -> None:
     batch = small_batch.read()
     _, k = pointed(batch)
     st.subheader(t("backward.descent_title"), anchor=False)
+    if covered(batch, "dgamma", "dbeta"):
+        return
     words_column, picture_column = st.columns([1, 2], gap="large")
     with words_column:
         st.markdown(prose(CHAPTER, "descent"))

@@ -23,10 +23,11 @@ from bn_ui.batches import (
 from bn_ui.export import batch_rows, csv_button, csv_bytes
 from bn_ui.figures import distributions as figures
 from bn_ui.live_chart import Picture, knob, live_chart
+from bn_ui.numbers import number_text
 from bn_ui.own_batch import forget, link_warning, own_batch
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import quiz
-from bn_ui.text import group, number_text, prose, questions, t
+from bn_ui.text import group, prose, questions, t
 
 CHAPTER = "distributions"
 CHART = "dist_chart"

@@ -23,10 +23,11 @@ from bn_ui import controls, share, small_batch, url
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import gradient_check as figures
 from bn_ui.live_chart import Picture, knob, live_chart
+from bn_ui.numbers import number_text
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
-from bn_ui.text import group, number_text, prose, questions, t
+from bn_ui.text import group, prose, questions, t
 
 CHAPTER = "gradient_check"
 CHART = "gc_chart"

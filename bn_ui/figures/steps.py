@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bn_core.derivation import BACKWARD, FORWARD, QUANTITIES, Step, edges, part_of
+from bn_ui.numbers import number_text
 
 # Every quantity has the colour of the formula that it belongs to, a gradient that of its quantity.
 _OWN = ("x", "gamma", "beta", "eps")
@@ -58,7 +59,9 @@ NARROW = {
 # The gradient that arrives at a node, once the step of this name is done.
 GRADIENT_AT = {
     "y": "dy",
+    "scaled": "dy",  # an addition passes it on
     "x_hat": "dx_hat",
+    "centred": "dcentred",
     "inv_std": "dinv_std",
     "std": "dstd",
     "var_eps": "dvar_eps",
@@ -108,7 +111,7 @@ def number_lines(old: np.ndarray, new: np.ndarray) -> dict[str, Any]:
         return [round(100 * p, 2) for p in share.tolist()]
 
     return {
-        "ticks": list(zip(places(ticks), [f"{tick:g}" for tick in ticks], strict=True)),
+        "ticks": list(zip(places(ticks), [number_text(tick) for tick in ticks], strict=True)),
         "old": _stacked(places(old)),
         "new": _stacked(places(new)),
     }

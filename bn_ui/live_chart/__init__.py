@@ -19,9 +19,10 @@ from bn_ui.component import component
 from bn_ui.figures.changes import Change, Table
 from bn_ui.live_chart import commit
 from bn_ui.live_chart.message import Knob, encode
+from bn_ui.numbers import number_text
 from bn_ui.palette import chart_palette
 from bn_ui.server import plotly_url
-from bn_ui.text import language, number_text, t
+from bn_ui.text import language, t
 from bn_ui.url import Field
 
 _HERE = Path(__file__).parent

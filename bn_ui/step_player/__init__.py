@@ -83,6 +83,11 @@ def step_player(here: Place, batch: SmallBatch) -> tuple[str, ...]:
     return work.blank
 
 
+def unsolved(here: Place, batch: SmallBatch) -> tuple[str, ...]:
+    """The formulas that are still the learner's to find."""
+    return _Practice(here, batch).blank
+
+
 def values_of(passage: str, batch: SmallBatch) -> Values:
     """Every quantity of one pass for this batch.
 
@@ -139,17 +144,19 @@ class _Practice:
             name for name in blanks(here.passage, level) if name not in stored["solved"]
         )
 
-    def feedback(self) -> dict[str, str] | None:
-        """What is said about the last answer, and the formula that it was for."""
+    def feedback(self) -> dict[str, object] | None:
+        """What is said about the last answer, and which entry of which formula it was for."""
         if self.stored["last"] is None:
             return None
-        step, found = self.stored["last"]
-        return {"step": step, "kind": found.kind, "text": _feedback_text(found, step)}
+        step, i, k, typed, found = self.stored["last"]
+        words = f"{typed}: {_feedback_text(found, step)}"
+        return {"step": step, "i": i, "k": k, "kind": found.kind, "text": words}
 
     def answer(self, step: str, i: int, k: int, typed: str) -> None:
         """Take in an answer for sample i and feature k, counted from 1."""
-        found = practice.check(typed, step, values_of(self.here.passage, self.batch), i - 1, k - 1)
-        self.stored["last"] = (step, found)
+        values = values_of(self.here.passage, self.batch)
+        found = practice.check(typed, step, values, i - 1, k - 1)
+        self.stored["last"] = (step, i, k, typed.strip(), found)
         if found.kind == "right":
             self.stored["solved"].append(step)
 

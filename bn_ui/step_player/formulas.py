@@ -61,7 +61,10 @@ def needed_digits(step: Step, values: Values, size: np.ndarray) -> tuple[np.ndar
     result = np.atleast_1d(values[step.name])
     size = np.broadcast_to(size, result.shape)
     wanted, printed = _texts(result, size), rounded(result, DIGITS)
-    needed, equal = np.zeros(result.shape, int), np.abs(result - printed) <= ZERO * size
+    printed[np.abs(result) <= ZERO * size] = 0
+    # Exact to the eye of somebody who checks, or zero but for rounding error.
+    slack = ZERO * np.where(printed == 0, size, np.abs(result))
+    needed, equal = np.zeros(result.shape, int), np.abs(result - printed) <= slack
     operands = {name: values[name] for name in step.inputs}
     for digits in range(DIGITS, MOST_DIGITS + 1):
         coarse = {name: rounded(value, digits) for name, value in operands.items()}
@@ -69,7 +72,7 @@ def needed_digits(step: Step, values: Values, size: np.ndarray) -> tuple[np.ndar
             found = np.broadcast_to(step(coarse), result.shape)
         enough = (needed == 0) & (_texts(found, size) == wanted)
         needed[enough] = digits
-        equal[enough] &= np.abs(found - printed)[enough] <= ZERO * size[enough]
+        equal[enough] &= np.abs(found - printed)[enough] <= slack[enough]
         if needed.all():
             break
     needed[needed == 0] = MOST_DIGITS

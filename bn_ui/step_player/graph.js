@@ -16,7 +16,7 @@ function showGraph(player) {
     const ends = backward ? [places[to], places[from]] : [places[from], places[to]];
     svg.append(...arrow(...ends, forward || backward));
   }
-  const current = new Set(passage === "backward" ? step.path : inFormula(player, step));
+  const current = new Set(passage === "backward" ? step.paths.flat() : inFormula(player, step));
   const nodes = graph.nodes.map(({ name }) => {
     const node = element("button", { type: "button", className: "bn-node" });
     const [x, y] = places[name];
@@ -35,6 +35,7 @@ function showGraph(player) {
     const state = current.has(name) ? "current" : isKnown ? "done" : "coming";
     node.classList.add(`bn-${state}`);
     if (state === "current") node.setAttribute("aria-current", "true");
+    node.tabIndex = state === "current" ? 0 : -1; // by keyboard the menu points at the others
     const pointed = name === player.at.q || (gradient && gradient === player.at.q);
     node.classList.toggle("bn-marked", Boolean(pointed));
     return node;
@@ -47,7 +48,8 @@ function nodeNumber(player, node, name, sign) {
   const row = player.lesson.values[name]?.[per === "batch" ? player.at.i - 1 : 0];
   const [text] = row?.[per === "scalar" ? 0 : player.at.k - 1] ?? ["?"];
   const className = sign ? "bn-gradient" : "";
-  node.append(element("small", { className, textContent: `${sign}${text}` }));
+  const title = player.full(name, player.at.i - 1);
+  node.append(element("small", { className, title, textContent: `${sign}${text}` }));
   return text;
 }
 
@@ -60,7 +62,8 @@ function inFormula(player, step) {
 // Arrows that this step goes along, as "from to": for a gradient against those of the graph.
 function flows(player, step) {
   if (player.lesson.passage === "backward") {
-    return new Set(step.path.slice(1).map((to, n) => `${step.path[n]} ${to}`));
+    const legs = step.paths.flatMap((path) => path.slice(1).map((to, n) => `${path[n]} ${to}`));
+    return new Set(legs);
   }
   const inside = new Set(inFormula(player, step));
   const taken = player.lesson.graph.edges.filter(([, to]) => inside.has(to));

@@ -105,7 +105,7 @@ def _step(
         "tex": general(step),
         "filled": filled(step, values, size, unknown),
         "inputs": step.inputs,
-        "path": step.path,
+        "paths": step.paths,
         "code": step.code,
         "main": main,
         "lines": None if {main, step.name} & unknown else _lines(step.name, main, values),

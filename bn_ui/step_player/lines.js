@@ -2,6 +2,8 @@
 
 const OLD_LINE = 34; // per cent of the picture's height
 const NEW_LINE = 82;
+const PITCH_REM = 1.65; // of dots that stand on each other ...
+const STACK_REM = 3.3; // ... as long as the stack is no higher than this
 
 function showLines(player, step, moved) {
   const { names } = player.lesson;
@@ -9,8 +11,12 @@ function showLines(player, step, moved) {
   const picture = player.part("lines-picture");
   const lines = step.lines?.[player.at.k - 1];
   picture.hidden = !lines;
-  say(caption, lines ? fill(player.words.lines, { k: player.at.k }) : player.words.covered);
+  const words = lines?.new.length < lines?.old.length ? player.words.lines_sum : player.words.lines;
+  say(caption, lines ? fill(words, { k: player.at.k }) : player.words.covered);
   if (!lines) return;
+  const highest = Math.max(...lines.old.map(([, level]) => level), ...lines.new.map(([, level]) => level));
+  const pitch = highest ? Math.min(PITCH_REM, STACK_REM / highest) : 0;
+  const place = ([x, level]) => [x, level * pitch];
   const svg = vector("svg", { "aria-hidden": "true" });
   for (const height of [OLD_LINE, NEW_LINE]) {
     const line = { x1: "0%", x2: "100%", y1: `${height}%`, y2: `${height}%` };
@@ -40,18 +46,21 @@ function showLines(player, step, moved) {
   ].map(([name, top]) => {
     const title = element("span", { className: "bn-line-name" });
     title.innerHTML = `${player.tex(names[name].tex)} `;
-    title.style.color = player.colour(name);
     title.style.top = `${top}%`;
+    title.dataset.q = name;
     return title;
   });
-  const dots = lines.old.map((place, n) => makeDot(player, step.main, place, OLD_LINE, n, lines.old.length));
-  const arrivals = lines.old.map((place, n) => {
-    const target = lines.new[Math.min(n, last)];
+  const dots = lines.old.map((old, n) =>
+    makeDot(player, step.main, place(old), OLD_LINE, n, lines.old.length),
+  );
+  const arrivals = lines.old.map((old, n) => {
+    const target = place(lines.new[Math.min(n, last)]);
     const dot = makeDot(player, step.name, target, NEW_LINE, n, lines.new.length);
-    if (moved) travel(dot, place);
+    if (moved) travel(dot, place(old));
     return dot;
   });
   picture.replaceChildren(svg, ...ticks, ...titles, ...dots, ...arrivals);
+  player.paint(picture);
 }
 
 function makeDot(player, name, place, line, n, count) {
@@ -70,9 +79,10 @@ function makeDot(player, name, place, line, n, count) {
   dot.dataset.key = `dot ${name} ${n}`;
   if (many) dot.dataset.i = n;
   else dot.dataset.q = name;
-  if (line === OLD_LINE) dot.classList.add("bn-old");
-  else dot.tabIndex = -1; // the same samples as above
+  dot.classList.add(line === OLD_LINE ? "bn-old" : "bn-new");
+  dot.tabIndex = -1; // by keyboard samples are chosen in the menu
   dot.classList.toggle("bn-here", many && player.isSample(n));
+  dot.classList.toggle("bn-marked", name === player.at.q);
   return dot;
 }
 
@@ -86,7 +96,7 @@ function travel(dot, from) {
   });
 }
 
-function put(dot, [x, level], line) {
+function put(dot, [x, up], line) {
   dot.style.left = `${x}%`;
-  dot.style.top = `calc(${line}% - ${1.65 * level}rem)`;
+  dot.style.top = `calc(${line}% - ${up}rem)`;
 }

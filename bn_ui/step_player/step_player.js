@@ -8,7 +8,6 @@ const ANSWER_WITHIN_MS = 3000; // then older data is accepted: the proposal was 
 const PAUSE_MS = 300; // several steps in a row are one proposal
 const PACES_MS = { slow: 5000, medium: 3000, fast: 1500 };
 const NARROW_PX = 700;
-const MARKS = { light: "#ffe08a", dark: "#5b4a12" };
 
 export default mounted((root) => new StepPlayer(root.querySelector(".bn-step")));
 
@@ -240,13 +239,13 @@ class StepPlayer {
 
   // Arrow keys step, unless they are needed where the focus is.
   onArrow(event) {
-    const by = { ArrowRight: 1, ArrowLeft: -1, PageDown: 1, PageUp: -1 }[event.key];
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!by || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const inside = this.root.contains(event.target);
     if (!inside && event.target !== document.body) return;
-    if (event.key.startsWith("Page") && !inside) return;
     const taken = "input:not([type=checkbox]), select, textarea, [contenteditable], [role=radiogroup]";
     if (event.target.closest(taken)) return;
+    if (inside && event.target.scrollWidth > event.target.clientWidth) return; // scrolls sideways
     event.preventDefault();
     this.stop();
     this.move(by);
@@ -289,16 +288,16 @@ class StepPlayer {
     this.palette = pagePalette(this.root, this.message.palette);
     const step = this.step();
     this.root.dataset.step = this.at.step;
-    this.root.style.setProperty("--bn-mark", MARKS[this.palette.theme]);
+    this.root.style.setProperty("--bn-mark", this.palette.mark);
     this.root.style.setProperty("--bn-flow", this.colour(step.name));
     this.root.style.colorScheme = this.palette.theme;
     this.showBar();
     this.showRail();
     this.showText(step);
     this.showAnswer(step);
-    showTables(this, step);
     showLines(this, step, moved);
     showGraph(this);
+    showTables(this, step);
     if (held) this.root.querySelector(`[data-key="${held}"]`)?.focus({ preventScroll: true });
     this.shows += 1;
     this.root.dataset.shows = this.shows;
@@ -327,6 +326,7 @@ class StepPlayer {
       button.setAttribute("aria-label", `${n + 1}. ${this.lesson.names[name].what}`);
       if (n === now) button.setAttribute("aria-current", "step");
       button.classList.toggle("bn-done", n < now);
+      button.tabIndex = n === now ? 0 : -1; // one stop for Tab; the arrow keys go on from there
       const item = element("li");
       item.append(button);
       return item;
@@ -346,7 +346,7 @@ class StepPlayer {
     this.part("general").innerHTML = this.tex(`\\displaystyle ${step.tex}`);
     this.part("filled").innerHTML = this.tex(`\\displaystyle ${this.filled(step)}`);
     say(this.part("code").querySelector("code"), step.code);
-    this.part("code").setAttribute("aria-label", this.words.code);
+    say(this.part("code-note"), this.words.numpy);
     const explained = [step.name, ...step.inputs].map((name) => this.explain(name));
     if (step.tex.includes("{q=m}")) explained.push(this.explain("m"));
     if (this.at.q && !step.inputs.includes(this.at.q) && this.at.q !== step.name) {
@@ -366,9 +366,8 @@ class StepPlayer {
     const { tex, what, shape } = this.lesson.names[name];
     const box = element("span");
     box.dataset.q = name;
-    box.innerHTML = this.tex(tex);
-    const size = name === "m" ? "" : ` ${shape}`;
-    box.append(`: ${what}${size}`);
+    box.innerHTML = `${this.tex(tex)} `;
+    box.append(element("code", { textContent: name }), ` ${what} ${shape}`);
     return box;
   }
 
@@ -376,10 +375,18 @@ class StepPlayer {
   paint(box) {
     for (const part of box.querySelectorAll("[data-q]")) {
       const { q, i } = part.dataset;
-      part.style.color = part.closest("button") ? "" : this.colour(q);
+      part.style.color = this.colour(q);
+      if (part.closest(".bn-filled")) part.title = this.full(q, i ?? this.at.i - 1);
       const pointed = q === this.at.q && (i === undefined || this.isSample(i) || !i);
       part.classList.toggle("bn-marked", pointed || (i !== undefined && this.isSample(i)));
     }
+  }
+
+  // A number in all its digits, for hovering.
+  full(name, i) {
+    const { per } = this.lesson.names[name];
+    const row = this.lesson.values[name]?.[per === "batch" ? i : 0];
+    return row?.[per === "scalar" ? 0 : this.at.k - 1]?.[1] ?? "";
   }
 
   isSample(i) {
@@ -389,25 +396,38 @@ class StepPlayer {
   showAnswer(step) {
     const form = this.part("answer");
     const { feedback } = this.message;
-    const mine = feedback && feedback.step === step.formula;
+    const { i, k } = this.at;
+    const mine = feedback?.step === step.formula && feedback.i === i && feedback.k === k;
     say(this.part("feedback"), mine ? feedback.text : "");
-    const blank = this.lesson.blank.includes(step.formula);
-    if (!blank) {
+    if (!this.lesson.blank.includes(step.formula)) {
+      const answered = form.contains(document.activeElement);
       form.replaceChildren();
+      if (answered) this.part("heading").focus({ preventScroll: true });
       return;
     }
-    const whole = this.lesson.steps[step.formula];
-    const asked = this.filled(whole).split(" = ")[0];
+    if (!form.firstChild) this.makeAnswer(form);
+    const { words } = this;
+    const [label, input, check, show] = form.children;
+    const asked = this.filled(this.lesson.steps[step.formula]).split(" = ")[0];
+    if (form.dataset.asks !== asked) input.value = "";
+    form.dataset.asks = asked;
+    const whole = this.isOpen() ? ` ${words.whole_formula}` : "";
+    label.innerHTML = `${words.your_turn} ${this.tex(asked)}${whole} =`;
+    const { what, per } = this.lesson.names[step.formula];
+    const entry = per === "batch" ? `, ${words.sample} ${i}` : "";
+    input.setAttribute("aria-label", `${words.your_turn} ${what}${entry}, ${words.feature} ${k}`);
+    input.setAttribute("aria-invalid", String(Boolean(mine)));
+    say(check, words.check);
+    say(show, words.show_worked);
+  }
+
+  makeAnswer(form) {
     const id = "bn-answer-number";
-    const question = [asked, this.message.lang, Boolean(this.typesetter.typeset)].join();
-    if (form.dataset.asks === question && form.firstChild) return;
-    form.dataset.asks = question;
     const label = element("label", { htmlFor: id });
-    label.innerHTML = `${this.words.your_turn} ${this.tex(`${asked} =`)}`;
-    const input = element("input", { type: "text", id, autocomplete: "off", inputMode: "text" });
-    input.setAttribute("aria-label", `${this.words.your_turn} ${this.lesson.names[step.formula].what}`);
-    const check = element("button", { type: "submit", textContent: this.words.check });
-    const show = element("button", { type: "button", textContent: this.words.show_worked });
+    const input = element("input", { type: "text", id, autocomplete: "off" });
+    input.setAttribute("aria-describedby", "bn-answer-feedback");
+    const check = element("button", { type: "submit" });
+    const show = element("button", { type: "button" });
     show.addEventListener("click", () => this.answer({ give_up: true }));
     form.replaceChildren(label, input, check, show);
   }

@@ -7,12 +7,13 @@ function showTables(player, step) {
   const rest = inputs.filter((name) => names[name].per !== "batch");
   const parts = grids.map((name) => grid(player, name));
   if (rest.length) parts.push(statistics(player, rest));
-  parts.push(element("span", { className: "bn-arrow", textContent: "→" }));
   const isGrid = names[step.name].per === "batch";
   const result = isGrid ? grid(player, step.name) : statistics(player, [step.name]);
   result.classList.add("bn-result");
   result.style.borderColor = player.colour(step.name);
-  parts.push(result);
+  const end = element("div", { className: "bn-outcome" }); // an arrow never parts from its result
+  end.append(element("span", { className: "bn-arrow", textContent: "→" }), result);
+  parts.push(end);
   player.part("tables").replaceChildren(...parts);
 }
 

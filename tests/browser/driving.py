@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request
 
-from bn_ui.text import number_text
+from bn_ui.numbers import number_text
 from tests import direct
 
 KNOBS = ("dist_gamma", "dist_beta", "dist_eps", "dist_scale")

@@ -121,7 +121,8 @@ class Player:
                     formula: texts('.bn-filled [data-q].bn-marked'),
                     table: texts('td.bn-here'),
                     quantity: texts('td.bn-marked'),
-                    picture: texts('.bn-dot.bn-here:not([tabindex="-1"])'),
+                    picture: texts('.bn-dot.bn-old.bn-here'),
+                    title: texts('.bn-line-name.bn-marked'),
                     graph: texts('.bn-node.bn-marked'),
                 };
             }"""

@@ -198,7 +198,7 @@ class TestWalking:
             """() => {
                 window.places = new Set();
                 const look = () => {
-                    const dot = document.querySelectorAll('.bn-dot[tabindex="-1"]')[3];
+                    const dot = document.querySelectorAll('.bn-dot.bn-new')[3];
                     if (dot) places.add(getComputedStyle(dot).top);
                     requestAnimationFrame(look);
                 };
@@ -222,6 +222,7 @@ class TestFocus:
         assert found["table"] == ["centred 2 1", "squared 2 1"]
         assert found["quantity"] == ["centred 2 1"]
         assert found["picture"] == ["dot centred 2"]
+        assert found["title"] == ["centred"]
         assert found["graph"] == ["node centred"]
         tab.until("location.search.includes('fwd_q=centred')")
         tab.page.reload()
@@ -230,13 +231,14 @@ class TestFocus:
     @pytest.mark.parametrize(
         ("target", "expected"),
         [
-            (".bn-dot:not([tabindex='-1']) >> nth=3", {"fwd_i": "4"}),
+            (".bn-dot.bn-old >> nth=3", {"fwd_i": "4"}),
+            (".bn-line-name >> nth=1", {"fwd_q": "centred"}),
             ("td[data-cell='x 1 1']", {"fwd_i": "2", "fwd_k": "2"}),
             (".bn-node[data-q=beta]", {"fwd_q": "beta"}),
             (".bn-general .katex-html [data-q=mu]", {"fwd_q": "mu"}),
             (".bn-legend > [data-q=x]", {"fwd_q": "x"}),
         ],
-        ids=["dot", "cell", "node", "symbol", "legend"],
+        ids=["dot", "line", "cell", "node", "symbol", "legend"],
     )
     def test_pointing_with_the_mouse(self, player: Open, target: str, expected: dict[str, str]):
         tab = player("/forward?lang=en&fwd_step=var.centred")
@@ -256,16 +258,46 @@ class TestFocus:
                         return e.closest('.bn-step') ? (e.dataset.key ?? e.className) : '' }"""
                 )
             )
-        for part in ("bn-next", "bn-open", "bn-sample", "bn-feature", "bn-quantity", "x_hat"):
+        for part in (
+            "bn-next",
+            "bn-open",
+            "bn-sample",
+            "bn-feature",
+            "bn-quantity",
+            "mu",
+            "node mu",
+        ):
             assert part in reached
-        assert "node centred" in reached
-        assert "dot x 2" in reached
+        assert "var" not in reached  # one stop for the rail; arrow keys go on from there
         tab.root.locator("[data-key='node mu']").focus()
         tab.press("Enter")
         tab.until("location.search.includes('fwd_q=mu') && bn.idle()")
         assert tab.page.evaluate("document.activeElement.dataset.key") == "node mu"
         tab.press("ArrowRight")
         tab.at("var")
+
+
+def test_all_paths_of_a_gradient_are_bold(player: Open):
+    tab = player("/backward?lang=en&bwd_step=dx")
+    bold = tab.root.locator(".bn-node.bn-current").evaluate_all(
+        "all => all.map((n) => n.dataset.q)"
+    )
+    assert set(bold) == {"x_hat", "centred", "x", "var", "squared", "mu"}
+    assert tab.root.locator(".bn-graph-picture line.bn-flow").count() == 2 * 5
+
+
+@pytest.mark.parametrize("path", ["/forward?fwd_step=x_hat&batch_x=1_2_0_1_3_2_1_50", "/forward"])
+def test_dots_stay_in_their_picture(player: Open, path: str):
+    """... also where many would cover each other."""
+    tab = player(path)
+    apart = tab.part("lines-picture").evaluate(
+        """(box) => { const frame = box.getBoundingClientRect();
+            return [...box.querySelectorAll('.bn-dot')].map((dot) => {
+                const at = dot.getBoundingClientRect();
+                return [at.top - frame.top, frame.bottom - at.bottom];
+            }) }"""
+    )
+    assert np.min(apart) >= -2
 
 
 class TestPractice:
@@ -277,20 +309,35 @@ class TestPractice:
         assert repr(float(y)) not in tab.page.content()
         tab.answer("what?")
         tab.until("document.querySelector('.bn-feedback').textContent")
-        assert tab.part("feedback").inner_text() == labels("en")["player.answer_unreadable"]
-        tab.answer(f"{values['scaled'][0, 0]:.4f}")
-        tab.until(
-            "document.querySelector('.bn-feedback').textContent === given",
-            labels("en")["slips.y_without_beta"],
-        )
+        said = f"what?: {labels('en')['player.answer_unreadable']}"
+        assert tab.part("feedback").inner_text() == said
+        slip = f"{values['scaled'][0, 0]:.4f}"
+        tab.answer(slip)
+        hint = f"{slip}: {labels('en')['slips.y_without_beta']}"
+        tab.until("document.querySelector('.bn-feedback').textContent === given", hint)
+        tab.choose("feature", "2")  # another entry, to which nothing has been said yet
+        assert tab.part("feedback").inner_text() == ""
+        tab.choose("feature", "1")
+        assert tab.part("feedback").inner_text() == hint
         tab.answer(f"{y:.2f}")
         tab.until("!document.querySelector('.bn-answer').firstChild")
-        assert tab.part("feedback").inner_text() == labels("en")["player.answer_right"]
+        assert (
+            tab.part("feedback").inner_text() == f"{y:.2f}: {labels('en')['player.answer_right']}"
+        )
+        assert tab.page.evaluate("document.activeElement.className") == "bn-heading"
         assert tab.cells()["y"][0, 0][0] == shown(y)
 
     def test_the_worked_step_on_request(self, player: Open):
         tab = player("/backward?lang=zh&bwd_practice=all")
         assert tab.cells()["dx_hat"][0, 0] == ("?", "")
+        everything, read = (
+            tab.page.content(),
+            tab.page.locator("[data-testid=stMain]").inner_text(),
+        )
+        for name in ("dx_hat", "dvar", "dmu", "dx", "dgamma", "dbeta"):
+            for value in opening()[name].ravel():
+                assert repr(float(value)) not in everything
+                assert shown(float(value)) not in read
         tab.part("answer").get_by_text(labels("zh")["player.show_worked"]).click()
         tab.until("!document.querySelector('.bn-answer').firstChild")
         assert tab.cells()["dx_hat"][0, 0][0] == shown(opening()["dx_hat"][0, 0])
@@ -304,8 +351,9 @@ class TestPractice:
         tab.page.locator(".st-key-lang [role=radio]").first.click()
         tab.until(
             "document.querySelector('.bn-feedback').textContent === given",
-            labels("zh")["player.answer_wrong"],
+            f"77: {labels('zh')['player.answer_wrong']}",
         )
+        assert tab.part("answer").locator("input").input_value() == "77"
 
 
 class TestBatch:

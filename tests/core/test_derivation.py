@@ -4,6 +4,7 @@ The outside referees are central differences and PyTorch.
 """
 
 import ast
+import itertools
 import re
 from types import SimpleNamespace
 
@@ -266,7 +267,8 @@ def test_the_formula_shows_what_the_line_takes(step):
 def test_the_formula_has_a_sum_and_an_m_where_the_line_has(step):
     code = step.code
     assert ("∑{" in step.tex) == (".sum(" in code or ".mean(" in code)
-    assert ("m" in names_in(step.tex)) == ("len(" in code or ".mean(" in code)
+    counted = "len(" in code or ".mean(" in code or "m" in step.inputs
+    assert ("m" in names_in(step.tex)) == counted
 
 
 @by_name(STEPS)
@@ -305,12 +307,21 @@ def test_every_arrow_points_forward_and_every_node_leads_to_y():
 
 @by_name([*(formula.whole for formula in BACKWARD), *(s for _, s in operations(BACKWARD))])
 def test_a_gradient_flows_against_the_arrows(step):
-    assert step.path
-    for later, earlier in zip(step.path, step.path[1:], strict=False):
-        assert (earlier, later) in edges()
-    assert step.path[-1] == re.sub("^d|_via_.*|_parts$", "", step.name)
-    if step.name == f"d{step.path[-1]}":
-        assert QUANTITIES[step.name].shape == QUANTITIES[step.path[-1]].shape
+    assert step.paths
+    for path in step.paths:
+        for later, earlier in itertools.pairwise(path):
+            assert (earlier, later) in edges()
+        assert path[-1] == re.sub("^d|_via_.*|_parts$", "", step.name)
+        if step.name == f"d{path[-1]}":
+            assert QUANTITIES[step.name].shape == QUANTITIES[path[-1]].shape
+
+
+def test_the_gradient_of_x_has_as_many_paths_as_parts():
+    """... and they are all that lead from where a gradient has arrived to x."""
+    *parts, whole = next(formula for formula in BACKWARD if formula.name == "dx").operations
+    assert whole.paths == tuple(path for part in parts for path in part.paths)
+    arrows = {end for path in whole.paths for end in itertools.pairwise(path[-2:])}
+    assert arrows == {(end, start) for start, end in edges() if start == "x"}
 
 
 # ---- derive --------------------------------------------------------------------------------------

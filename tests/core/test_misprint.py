@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bn_core import backward_train, check_gradient, forward_train
+from bn_core import GradientCheck, backward_train, check_gradient, forward_train
 from bn_core.derivation import MISPRINT
-from bn_core.misprint import STEP, check_misprint
+from bn_core.misprint import STEP, check_misprint, disagreement
 
 seeds = st.integers(0, 2**32 - 1)
 WRONG = ("printed", "without_sum", "right_sign")
@@ -80,3 +80,9 @@ def test_error_shape():
     x, gamma, beta, _ = problem(4, 3, seed=0)
     with pytest.raises(ValueError, match=r"^dy must have the shape of x"):
         check_misprint(x, gamma, beta, np.ones((3, 3)))
+
+
+def test_disagreement_is_relative_or_absolute_where_there_is_no_gradient():
+    check = GradientCheck(np.array([3.0, 0.0]), np.array([0.0, 4.0]), 1e-5)
+    assert disagreement(check) == pytest.approx(5 / 4)
+    assert disagreement(GradientCheck(np.array([3.0, 4.0]), np.zeros(2), 1e-5)) == 5

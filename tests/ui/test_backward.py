@@ -10,19 +10,19 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bn_core import backward_train, forward_train
+from bn_core import GradientCheck, backward_train, forward_train
 from bn_core.coupling import cosine, eigenvalues, identities, jacobian, relative_difference
 from bn_core.derivation import MISPRINT, dx_compact
 from bn_core.misprint import check_misprint
 from bn_core.upstream import UPSTREAM, half_squared_error
 from bn_ui import own_numbers
 from bn_ui.figures import backward as figures
-from bn_ui.numbers import shown
+from bn_ui.numbers import number_text, shown
 from bn_ui.palette import chart_palette
 from bn_ui.small_batch import DY, LIMITS, TARGET
 from bn_ui.step_player.formulas import plain
 from bn_ui.step_player.lesson import LEVELS, blanks, hidden
-from bn_ui.text import LANGUAGES, labels, number_text
+from bn_ui.text import LANGUAGES, labels
 from tests.decoded import Decoded, apply, decode, themed
 from tests.page_definitions import definitions
 from tests.ui.test_distributions import checked, kept, pick
@@ -121,21 +121,24 @@ def test_every_upstream_gradient_is_the_cores_and_so_are_the_gradients(name: str
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("x", [X0, [[0.1], [0.2], [0.7]], [[1e6], [-3.0]]], ids=len)
-def test_the_note_beside_the_target_is_right_as_printed(lang: str, x: Any):
-    app = opened(lang=lang)
+@pytest.mark.parametrize("i", [1, 2])
+def test_where_the_gradient_comes_from_is_right_as_printed(lang: str, x: Any, i: int):
+    app = opened(lang=lang, bwd_i=str(i))
     write(app, "batch_x", "\n".join(", ".join(map(repr, row)) for row in np.asarray(x).tolist()))
-    written = labels(lang)["batch.target_note"]
-    found = re.escape(re.sub(r"\{(\w+)\}", r"<\1>", written))
-    pattern = re.sub(r"<(\w+)>", r"(?P<\1>[^ ,;。，；]+?)", found)
-    (said,) = (m for c in app.caption if (m := re.fullmatch(pattern, c.value)))
-    y, t, dy, loss = (float(said[n].replace("−", "-")) for n in ("y", "t", "dy", "loss"))
+    written = labels(lang)["backward.from_target"].replace("{{", "{").replace("}}", "}")
+    found = re.escape(re.sub(r"\{(i|k|loss|y|target|dy)\}", r"<\1>", written))
+    pattern = re.sub(r"<(\w+)>", r"(?P<\1>[^ ,;。，；*]+?)", found)
+    (said,) = (m for c in app.markdown if (m := re.fullmatch(pattern, c.value)))
+    read = {n: float(said[n].replace("−", "-").strip("()")) for n in ("y", "target", "dy", "loss")}
     fwd = forward_train(x, GAMMA[: len(x[0])], BETA[: len(x[0])])
-    assert y == pytest.approx(fwd.y[0, 0], rel=1e-3)
-    assert t == T0[0, 0]
-    assert float(f"{y - t:.4g}") == dy == float(f"{fwd.y[0, 0] - t:.4g}")
     target = np.zeros_like(fwd.y)
     target[: len(T0)] = T0[: len(fwd.y), : fwd.y.shape[1]]
-    assert loss == float(f"{half_squared_error(fwd.y, target)[0]:.4g}")
+    y, t = fwd.y[i - 1, 0], target[i - 1, 0]
+    assert said["i"] == str(i)
+    assert read["y"] == pytest.approx(y, rel=1e-3)
+    assert read["target"] == t
+    assert float(f"{read['y'] - t:.4g}") == read["dy"] == float(f"{y - t:.4g}")
+    assert read["loss"] == float(f"{half_squared_error(fwd.y, target)[0]:.4g}")
 
 
 def numbers_of(app: AppTest, name: str) -> np.ndarray:
@@ -363,8 +366,13 @@ def test_one_step_of_descent(eta: float):
 CHECKS = check_misprint(X0, GAMMA, BETA, FWD.y - T0)
 
 
+def error(check: GradientCheck) -> float:
+    return float(np.linalg.norm(check.analytic - check.numeric) / np.linalg.norm(check.numeric))
+
+
 def formulas_of(app: AppTest) -> list[str]:
-    return [latex.value.strip("$\n") for latex in app.latex]
+    found = [re.fullmatch(r"\$\\displaystyle (.*)\$", m.value, re.S) for m in app.markdown]
+    return [match[1] for match in found if match]
 
 
 def tables(app: AppTest) -> list[list[list[str]]]:
@@ -414,8 +422,7 @@ class TestMisprint:
             first, second, third = tables(app)
             assert first == comparison("printed", 0)
             assert second == [
-                [words[f"repairs.{n}"], number_text(check.relative_error)]
-                for n, check in CHECKS.items()
+                [words[f"repairs.{n}"], number_text(error(check))] for n, check in CHECKS.items()
             ]
             assert third == comparison(name, 0)
             assert plain(MISPRINT[name]) in formulas_of(app)
@@ -424,6 +431,21 @@ class TestMisprint:
         _, errors, _ = tables(press(opened(), "bwd_guess_show"))
         found = [re.sub(r"[⁻⁰¹²³⁴-⁹]", "", error) != error for _, error in errors]
         assert found == [False, False, False, True]  # a power of ten: a very small number
+
+    def test_what_is_concluded_is_computed(self):
+        words = labels("en")
+
+        def concluded(app: AppTest) -> set[str]:
+            said = texts(press(app, "bwd_guess_show"))
+            found = {n for n in MISPRINT if f"⁻⁶): {words[f'repairs.{n}']}." in said}
+            return found or {"none"} & {n for n in ("none",) if "None of the four" in said}
+
+        assert concluded(opened()) == {"both"}
+        one = texts(press(press(opened(), "batch_one"), "bwd_guess_show"))
+        # A sum of one is no sum: at m = 1 the sign alone matters.
+        repairs = [words[f"repairs.{n}"] for n in ("right_sign", "both")]
+        assert "2 of 4 agree" in one
+        assert ", ".join(repairs) in one
 
     def test_a_wrong_guess_is_told_so(self):
         app = opened()
@@ -443,19 +465,35 @@ class TestMisprint:
         x = np.array([[1, 2], [3, 5], [8, 13], [4, -6]], float)
         fwd = forward_train(x, GAMMA, BETA)
         checks = check_misprint(x, GAMMA, BETA, fwd.y - T0)
-        wanted = [number_text(check.relative_error) for check in checks.values()]
+        wanted = [number_text(error(check)) for check in checks.values()]
         assert [row[1] for row in tables(app)[1]] == wanted
+
+
+@pytest.mark.parametrize(
+    ("level", "charts", "shows_tables"),
+    [("worked", 3, True), ("last", 2, False), ("two", 2, False), ("all", 1, False)],
+)
+def test_pictures_that_would_tell_are_covered_while_practising(
+    level: str, charts: int, shows_tables: bool
+):
+    app = opened(bwd_practice=level)
+    keys = {element.key for element in app.get("bidi_component")}
+    assert len(keys & {PATHS, JACOBIAN, DESCENT}) == charts
+    assert bool(tables(app)) == shows_tables
+    covers = [info for info in app.info if info.value == labels("en")["backward.covered"]]
+    assert len(covers) == 3 - charts + (not shows_tables)
 
 
 # ---- language, quiz ------------------------------------------------------------------------------
 
 
 def test_changing_the_language_keeps_the_numbers():
-    app = opened(**OTHERS)
+    worked = {key: value for key, value in OTHERS.items() if key != "bwd_practice"}
+    app = opened(**worked)
     before = {key: frame(chart(app, key))[1] for key in (PATHS, JACOBIAN, DESCENT)}
     for lang in ("zh", "en"):
         pick(app, "lang", lang)
-        assert {k: v for k, v in app.query_params.items() if k != "lang"} == OTHERS
+        assert {k: v for k, v in app.query_params.items() if k != "lang"} == worked
         for key, cells in before.items():
             assert frame(chart(app, key))[1] == cells
         assert chart(app, PATHS).knobs["bwd_nudge"]["label"] == labels(lang)["knobs.bwd_nudge"]

@@ -20,8 +20,9 @@ from bn_core.step_sizes import DTYPES, GRADIENTS, RIGHT, STEPS, check_batch
 from bn_core.upstream import UPSTREAM, half_squared_error
 from bn_ui import small_batch
 from bn_ui.figures import gradient_check as figures
+from bn_ui.numbers import number_text
 from bn_ui.palette import chart_palette
-from bn_ui.text import LANGUAGES, labels, number_text
+from bn_ui.text import LANGUAGES, labels
 from bn_ui.url import Field
 from tests.decoded import Decoded, apply, decode, themed
 from tests.page_definitions import definitions
