@@ -227,11 +227,13 @@ def test_what_was_said_about_an_answer_is_shown_in_the_language_of_the_page():
     work = app.session_state["forward_work"]
     from bn_ui.step_player.practice import Feedback
 
-    app.session_state["forward_work"] = work | {"last": ("y", Feedback("slip", "without_beta"))}
+    last = ("y", 2, 1, "0.7", Feedback("slip", "without_beta"))
+    app.session_state["forward_work"] = work | {"last": last}
     for lang in LANGUAGES:
         pick(app, "lang", lang)
-        said = labels(lang)["slips.y_without_beta"]
-        assert message(app)["feedback"] == {"step": "y", "kind": "slip", "text": said}
+        said = f"0.7: {labels(lang)['slips.y_without_beta']}"
+        wanted = {"step": "y", "i": 2, "k": 1, "kind": "slip", "text": said}
+        assert message(app)["feedback"] == wanted
     write(app, "batch_x", "1\n3")
     assert message(app)["feedback"] is None
 
