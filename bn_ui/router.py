@@ -48,3 +48,5 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
     st.title(current.title, anchor=False, width="content")
     pick(language, t("frame.language"), LANGUAGES, label_visibility="collapsed")
 current.run()
+if url.misread():
+    st.toast(t("frame.link_misread"), icon=":material/link_off:")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from urllib.parse import urlencode, urlsplit
 
+import segno
 import streamlit as st
 
 from bn_ui import url
+from bn_ui.copy_link import copy_link
 from bn_ui.text import t
 from bn_ui.url import Field
 
@@ -36,4 +40,25 @@ def footer(
             st.caption(t("frame.link_help"))
             if warning:
                 st.warning(warning, icon=":material/warning:")
-            st.code(link(chapter, fields), language=None, wrap_lines=True)
+            panel(link(chapter, fields), chapter)
+
+
+def panel(address: str, key: str) -> None:
+    """A link as text, a button that copies it, and its QR code on request."""
+    copy_link(address, f"{key}_copy_link")
+    if st.toggle(t("frame.show_qr"), key=f"{key}_qr"):
+        st.image(qr_code(address), alt=t("frame.qr_alt", link=address), width=280)
+    if urlsplit(address).hostname in LOCAL_HOSTS:
+        st.caption(t("frame.link_local"))
+
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
+@lru_cache(maxsize=256)
+def qr_code(address: str) -> str:
+    """The QR code of a link as SVG: black on white in both themes, as scanners want it."""
+    code = segno.make(address, error="m", micro=False)
+    buffer = io.BytesIO()
+    code.save(buffer, kind="svg", scale=8, border=4, light="#fff", xmldecl=False)
+    return buffer.getvalue().decode()

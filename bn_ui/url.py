@@ -20,6 +20,7 @@ from bn_ui.text import LANGUAGES, browser_language
 
 _KEPT = "url_kept"
 _RESET = "url_reset"
+_MISREAD = "url_misread"
 _SMALLEST = 1e-12  # below it a value is 0, and −0 is 0 too
 _LOADED = "url_loaded"  # per field taken from the link in this session: the page it last stood on
 
@@ -55,6 +56,14 @@ class Field:
             return self.clean(self.read(text))
         except (ValueError, TypeError, OverflowError):
             return self.default
+
+    def means(self, text: str, now: Any) -> bool:
+        """Whether ``now`` is what the link asked for, and not what was made of it."""
+        try:
+            asked = self.read(text)
+            return bool(asked == now or float(asked) == now)
+        except (ValueError, TypeError, OverflowError):
+            return False
 
 
 def number(key: str, default: float, low: float, high: float) -> Field:
@@ -127,7 +136,10 @@ def load(fields: Sequence[Field]) -> None:
     st.session_state[_RESET] = False
     for field in fields:
         linked = back_or_forward or field.key not in loaded
-        now = field.from_link(st.query_params.get(field.key)) if linked else value(field)
+        text = st.query_params.get(field.key)
+        now = field.from_link(text) if linked else value(field)
+        if linked and text is not None and not field.means(text, now):
+            st.session_state[_MISREAD] = True
         # What a widget shows is forgotten where it is not the value, and on another page, where a
         # widget of the same key starts anew: ``controls.settle`` then tells it when it is drawn.
         if loaded.get(field.key) != page or st.session_state.get(field.key, now) != now:
@@ -190,6 +202,11 @@ def reset(fields: Sequence[Field]) -> None:
     for field in fields:
         assign(field, field.default)
     st.session_state[_RESET] = True
+
+
+def misread() -> bool:
+    """Whether the link said something that could not be taken as it stands; told once."""
+    return bool(st.session_state.pop(_MISREAD, False))
 
 
 def being_reset() -> bool:
