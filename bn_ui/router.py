@@ -6,9 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from bn_ui import url
+from bn_ui import present, url
 from bn_ui.chapters import CHAPTERS, HOME, Chapter
 from bn_ui.controls import pick, settle
+from bn_ui.predict import REVEALED
 from bn_ui.text import LANGUAGES, t
 
 FAVICON = Path(__file__).parent / "favicon.svg"
@@ -38,15 +39,18 @@ def menu() -> dict[str, list[st.Page]]:
 
 
 language = url.language_field()
-url.load([language])
+url.load([language, present.PRESENT, present.HIDE, REVEALED])
 settle(language, url.value(language))  # the menu and the title speak before the switch is drawn
 # Before the menu, whose icon would otherwise be this tab's, fetched from another host.
 st.set_page_config(page_icon=str(FAVICON), layout="wide", initial_sidebar_state="collapsed")
-current = st.navigation(menu(), position="top")
+current = st.navigation(menu(), position="hidden" if present.active() else "top")
 st.set_page_config(page_title=f"{current.title} · {t('frame.site')}")
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.title(current.title, anchor=False, width="content")
-    pick(language, t("frame.language"), LANGUAGES, label_visibility="collapsed")
+    with st.container(horizontal=True, width="content", vertical_alignment="center"):
+        present.switch()
+        pick(language, t("frame.language"), LANGUAGES, label_visibility="collapsed")
+present.style()
 current.run()
 if url.misread():
     st.toast(t("frame.link_misread"), icon=":material/link_off:")

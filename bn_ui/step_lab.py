@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from bn_core.derivation import Values
-from bn_ui import controls, share, url
+from bn_ui import controls, present, share, url
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.small_batch import SmallBatch, batch_controls, reset_with
 from bn_ui.step_player import Place, step_player, values_of
@@ -29,7 +29,7 @@ def step_lab(
     Returns the batch and the formulas that are still the learner's to find.
     """
     url.load((*batch_fields, *here.fields))
-    player_column, control_column = st.columns([3, 1], gap="large")
+    player_column, control_column = present.columns()
     with control_column:
         batch = batch_controls(batch_fields)
         levels = {level: t(f"player.levels_{level}") for level in LEVELS}

@@ -116,6 +116,14 @@ def text(
     return Field(key, default, clean, read, write)
 
 
+_everywhere: list[Field] = []
+
+
+def everywhere(*fields: Field) -> None:
+    """Have these in the link of every page, as the language is. For import time."""
+    _everywhere.extend(field for field in fields if field not in _everywhere)
+
+
 def language_field() -> Field:
     return choice("lang", browser_language(), tuple(LANGUAGES))
 
@@ -188,7 +196,7 @@ def save(fields: Sequence[Field]) -> None:
 def link_parameters(fields: Sequence[Field], *, always_language: bool = False) -> dict[str, str]:
     """The link's parameters. The language is named if it is not what this browser would get."""
     lang = language_field()
-    values = [(field, value(field)) for field in (lang, *fields)]
+    values = [(field, value(field)) for field in (lang, *_everywhere, *fields)]
     texts = {
         field.key: field.write(now)
         for field, now in values

@@ -12,7 +12,7 @@ from bn_core.coupling import (
 from bn_core.derivation import MISPRINT, Step, dx_compact
 from bn_core.descent import descend
 from bn_core.misprint import check_misprint, disagreement
-from bn_ui import controls, small_batch, url
+from bn_ui import controls, present, small_batch, url
 from bn_ui.figures import backward as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import difference, number_text, shown
@@ -251,9 +251,12 @@ def descent() -> None:
 url.load(FIELDS)
 st.markdown(prose(CHAPTER, "intro"))
 lab()
-misprint()
-paths()
-coupling()
-descent()
-st.markdown(prose(CHAPTER, "reading"))
-quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != MISPRINT_QUESTION])
+with present.part("more"):
+    misprint()
+    paths()
+    coupling()
+    descent()
+with present.part("reading"):
+    st.markdown(prose(CHAPTER, "reading"))
+with present.part("quiz"):
+    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != MISPRINT_QUESTION])

@@ -9,7 +9,7 @@ from bn_core.activations import ACTIVATIONS
 from bn_core.datasets import SYNTHETIC_KINDS
 from bn_core.summaries import largest_possible
 from bn_core.sweeps import Floats, Passage, follow, own_axis, passage, standard_edges
-from bn_ui import controls, own_numbers, share, url
+from bn_ui import controls, own_numbers, present, share, url
 from bn_ui.batches import (
     IMAGES,
     NOISE_BATCHES,
@@ -76,7 +76,7 @@ class Batch(NamedTuple):
 @st.fragment
 def lab() -> None:
     url.load(LAB)
-    picture_column, control_column = st.columns([3, 1], gap="large")
+    picture_column, control_column = present.columns()
     with control_column:
         knob_boxes()
         batch = choose_batch()
@@ -407,7 +407,11 @@ def noise() -> None:
 url.load(FIELDS)
 st.markdown(prose(CHAPTER, "intro"))
 lab()
-shapes()
-st.markdown(prose(CHAPTER, "reading"))
-noise()
-quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "shapes"])
+with present.part("more"):
+    shapes()
+with present.part("reading"):
+    st.markdown(prose(CHAPTER, "reading"))
+with present.part("more", 2):
+    noise()
+with present.part("quiz"):
+    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "shapes"])

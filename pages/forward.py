@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from bn_ui import url
+from bn_ui import present, url
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import quiz
 from bn_ui.small_batch import BATCH
@@ -31,6 +31,9 @@ def prediction() -> None:
 url.load(FIELDS)
 st.markdown(prose(CHAPTER, "intro"))
 lab()
-prediction()
-st.markdown(prose(CHAPTER, "reading"))
-quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != PREDICTION])
+with present.part("more"):
+    prediction()
+with present.part("reading"):
+    st.markdown(prose(CHAPTER, "reading"))
+with present.part("quiz"):
+    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != PREDICTION])

@@ -19,7 +19,7 @@ from bn_core.step_sizes import (
     unseen_steps,
 )
 from bn_core.upstream import UPSTREAM
-from bn_ui import controls, share, small_batch, url
+from bn_ui import controls, present, share, small_batch, url
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import gradient_check as figures
 from bn_ui.live_chart import Picture, knob, live_chart
@@ -54,7 +54,7 @@ def lab() -> None:
 
 def check() -> None:
     """What the guess uncovers: picture and table, the bugs, and why."""
-    picture_column, control_column = st.columns([3, 1], gap="large")
+    picture_column, control_column = present.columns()
     with control_column:
         choose()
         batch = small_batch.batch_controls(BACKWARD_BATCH)
@@ -63,8 +63,10 @@ def check() -> None:
         show_errors(batch)
         show_lowest(batch)
         download(batch)
-    who_sees_what(batch)
-    st.markdown(prose(CHAPTER, "reading"))
+    with present.part("more"):
+        who_sees_what(batch)
+    with present.part("reading"):
+        st.markdown(prose(CHAPTER, "reading"))
 
 
 def choose() -> None:
@@ -290,4 +292,5 @@ def conclusions(matrix: Mapping[str, Mapping[str, Sighting]], threshold: float) 
 url.load(FIELDS)
 st.markdown(prose(CHAPTER, "intro"))
 lab()
-quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "smaller"])
+with present.part("quiz"):
+    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "smaller"])
