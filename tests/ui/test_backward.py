@@ -28,10 +28,8 @@ from tests.page_definitions import definitions
 from tests.ui.test_distributions import checked, kept, pick
 from tests.ui.test_figures import FROM_THE_PAGE
 from tests.ui.test_forward import message, numbers
-from tests.ui.test_small_batch import (  # noqa: F401 (fixtures)
+from tests.ui.test_small_batch import (
     X0,
-    _no_search_for_components,
-    _no_warning_about_a_missing_browser,
     arrived,
     press,
     write,

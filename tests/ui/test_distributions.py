@@ -4,6 +4,7 @@ What the live chart is sent is read back from its message; what a chart proposes
 ``commit`` in test_url.py and in the browser.
 """
 
+import json
 import logging
 import tomllib
 from collections.abc import Iterator
@@ -331,13 +332,19 @@ def test_the_link_is_honoured_as_a_whole():
     assert values(app) == OTHERS
 
 
+def shared_link(app: AppTest) -> str:
+    """The link that the page offers to copy."""
+    (panel,) = (e for e in app.get("bidi_component") if (e.key or "").endswith("_copy_link"))
+    return json.loads(panel.proto.bytes)["link"]
+
+
 @pytest.mark.parametrize("path", ["/", "/distributions"])
 def test_the_link_to_share_opens_the_same_screen(path: str):
     app = opened(dist_gamma=2.5, dist_view="pooled", dist_source="own", dist_own="1~2_3~4.5")
     if path != "/":
         app.switch_page("../pages/distributions.py")
         checked(app.run())
-    (link,) = (code.value for code in app.code)
+    link = shared_link(app)
     assert urlsplit(link).path == "/distributions"
     query = dict(parse_qsl(urlsplit(link).query))
     assert query.pop("lang") == "en"

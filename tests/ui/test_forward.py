@@ -19,12 +19,10 @@ from bn_ui.step_player.lesson import LEVELS, blanks, closed_ids, hidden, open_id
 from bn_ui.text import LANGUAGES, labels
 from tests.page_definitions import definitions
 from tests.ui.test_distributions import checked, kept, pick
-from tests.ui.test_small_batch import (  # noqa: F401 (fixtures)
+from tests.ui.test_small_batch import (
     BETA,
     GAMMA,
     X0,
-    _no_search_for_components,
-    _no_warning_about_a_missing_browser,
     arrived,
     press,
     write,
