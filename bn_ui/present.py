@@ -13,8 +13,13 @@ import streamlit as st
 from bn_ui import url
 from bn_ui.text import t
 
-PARTS = ("controls", "reading", "quiz", "more")
-ALWAYS = ("reading", "quiz", "more")  # hidden in projector mode if the link says nothing else
+PARTS = ("intro", "controls", "reading", "quiz", "more")
+ALWAYS = (
+    "intro",
+    "reading",
+    "quiz",
+    "more",
+)  # hidden in projector mode if the link says nothing else
 
 
 def _parts(raw: Any) -> str:

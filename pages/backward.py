@@ -249,7 +249,8 @@ def descent() -> None:
 
 
 url.load(FIELDS)
-st.markdown(prose(CHAPTER, "intro"))
+with present.part("intro"):
+    st.markdown(prose(CHAPTER, "intro"))
 lab()
 with present.part("more"):
     misprint()

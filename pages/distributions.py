@@ -405,7 +405,8 @@ def noise() -> None:
 
 
 url.load(FIELDS)
-st.markdown(prose(CHAPTER, "intro"))
+with present.part("intro"):
+    st.markdown(prose(CHAPTER, "intro"))
 lab()
 with present.part("more"):
     shapes()

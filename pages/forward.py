@@ -29,7 +29,8 @@ def prediction() -> None:
 
 
 url.load(FIELDS)
-st.markdown(prose(CHAPTER, "intro"))
+with present.part("intro"):
+    st.markdown(prose(CHAPTER, "intro"))
 lab()
 with present.part("more"):
     prediction()

@@ -290,7 +290,8 @@ def conclusions(matrix: Mapping[str, Mapping[str, Sighting]], threshold: float) 
 
 
 url.load(FIELDS)
-st.markdown(prose(CHAPTER, "intro"))
+with present.part("intro"):
+    st.markdown(prose(CHAPTER, "intro"))
 lab()
 with present.part("quiz"):
     quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "smaller"])

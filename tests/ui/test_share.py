@@ -25,8 +25,8 @@ def test_the_button_speaks(lang: str):
 
 
 def test_a_qr_code_on_request(monkeypatch: pytest.MonkeyPatch):
-    made: list[str] = []
-    monkeypatch.setattr(share, "qr_code", lambda link: made.append(link) or "<svg></svg>")
+    made, real = [], share.qr_code
+    monkeypatch.setattr(share, "qr_code", lambda link: made.append(link) or real(link))
     app = arrived("forward", batch_x="1_2_4")
     assert made == []
     checked(app.toggle(key="forward_qr").set_value(True).run())
