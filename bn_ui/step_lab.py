@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import streamlit as st
@@ -13,12 +13,18 @@ from bn_ui.export import csv_button, csv_bytes
 from bn_ui.small_batch import SmallBatch, batch_controls, reset_with
 from bn_ui.step_player import Place, step_player, values_of
 from bn_ui.step_player.lesson import LEVELS, hidden
+from bn_ui.take_along import TakeAlong, take_along
 from bn_ui.text import group, t
 from bn_ui.url import Field
 
 
-def step_lab(here: Place, batch_fields: tuple[Field, ...], fields: tuple[Field, ...]) -> SmallBatch:
-    """Controls, player and download of one chapter. ``fields`` is all that its link keeps."""
+def step_lab(
+    here: Place,
+    batch_fields: tuple[Field, ...],
+    fields: tuple[Field, ...],
+    programs: Callable[[SmallBatch], TakeAlong],
+) -> SmallBatch:
+    """Controls, player and downloads of one chapter. ``fields`` is all that its link keeps."""
     url.load((*batch_fields, *here.fields))
     player_column, control_column = st.columns([3, 1], gap="large")
     with control_column:
@@ -29,6 +35,7 @@ def step_lab(here: Place, batch_fields: tuple[Field, ...], fields: tuple[Field, 
     with player_column:
         blank = step_player(here, batch)
         download(here, batch, blank)
+    take_along(here.passage, lambda: programs(batch), practising=bool(blank))
     url.save(fields)
     return batch
 

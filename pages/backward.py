@@ -7,7 +7,7 @@ from bn_core.coupling import eigenvalues, jacobian, matrix_eigenvalues, nudge
 from bn_core.derivation import MISPRINT, dx_compact
 from bn_core.descent import descend
 from bn_core.misprint import check_misprint
-from bn_ui import controls, small_batch, url
+from bn_ui import controls, small_batch, take_along, url
 from bn_ui.figures import backward as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import shown
@@ -31,7 +31,7 @@ MISPRINT_QUESTION = "misprint"
 
 @st.fragment
 def lab() -> None:
-    follow(step_lab(PLACE, BACKWARD_BATCH, FIELDS))
+    follow(step_lab(PLACE, BACKWARD_BATCH, FIELDS, take_along.backward))
 
 
 def follow(batch: SmallBatch) -> None:
