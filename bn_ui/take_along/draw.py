@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from bn_ui.take_along.program import Cell, TakeAlong, notebook, script
 from bn_ui.text import t
@@ -15,9 +16,7 @@ LIBRARIES = {"numpy": "NumPy", "torch": "PyTorch"}
 @st.fragment
 def take_along(chapter: str, make: Callable[[], TakeAlong], *, practising: bool = False) -> None:
     """The programs of a screen. They would give away what somebody ``practising`` is to find."""
-    box = st.expander(
-        t("code.title"), key=f"{chapter}_code", icon=":material/code:", on_change="rerun"
-    )
+    box = _box(f"{chapter}_code")
     if not box.open:
         return
     with box:
@@ -25,6 +24,17 @@ def take_along(chapter: str, make: Callable[[], TakeAlong], *, practising: bool 
             st.info(t("code.practising"), icon=":material/visibility_off:")
         else:
             _show(make())
+
+
+def _box(key: str) -> ExpanderContainer:
+    """Open or closed, as it was left: with a new label, in another language, it would close."""
+    left = f"{key}_open"
+
+    def leave() -> None:
+        st.session_state[left] = st.session_state[key]
+
+    st.session_state[key] = bool(st.session_state.get(left))
+    return st.expander(t("code.title"), key=key, icon=":material/code:", on_change=leave)
 
 
 def _show(programs: TakeAlong) -> None:

@@ -8,7 +8,7 @@ from bn_ui.small_batch import SmallBatch
 from bn_ui.take_along import templates as shared
 from bn_ui.take_along.language import cell
 from bn_ui.take_along.program import Cell, TakeAlong
-from bn_ui.take_along.steps import DATA, FUNCTIONAL, UPSTREAM, checking_cells
+from bn_ui.take_along.steps import DATA, FUNCTIONAL, UPSTREAM, checking_cells, layer_takes
 from bn_ui.text import group, t
 
 STEP_SIZE = """
@@ -116,16 +116,16 @@ def _numpy(batch: SmallBatch, h: float, bug: str) -> list[Cell]:
 
 
 def _torch(batch: SmallBatch, h: float, bug: str) -> list[Cell]:
-    many = len(batch.x) > 1
+    takes = layer_takes(batch)
     imports = "import itertools\n\n" + shared.IMPORTS["torch"]
-    imports += "\n" + FUNCTIONAL if many else ""
+    imports += "\n" + FUNCTIONAL if takes else ""
     loss, central, relative_error = checking_cells("torch")
     right = [cell(AUTOGRAD)]
     wrong = [cell(BACKWARD_PASS, **_passes("torch")), *_bug(bug, "torch"), cell(AUTOGRAD_BUG)]
     return [
         _data(batch, "torch", imports, h, gradient=True),
         cell(shared.SHOW["torch"]),
-        cell(LAYER_LOSS) if many else loss,
+        cell(LAYER_LOSS) if takes else loss,
         *(right if bug == RIGHT else wrong),
         central,
         relative_error,

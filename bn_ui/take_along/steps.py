@@ -67,8 +67,8 @@ show("x_hat: $what_x_hat", x_hat)
 show("y: $what_y", y)
 """
 
-ONE_SAMPLE_TORCH = """
-#: one_sample
+WITHOUT_LAYER_TORCH = """
+#: $why
 x_hat = (x - mu) / torch.sqrt(var + eps)
 y = gamma * x_hat + beta
 show("x_hat: $what_x_hat", x_hat)
@@ -139,14 +139,24 @@ def _forward_numpy(batch: SmallBatch) -> list[Cell]:
 
 
 def _forward_torch(batch: SmallBatch) -> list[Cell]:
-    many = len(batch.x) > 1
-    imports = shared.IMPORTS["torch"] + ("\n" + FUNCTIONAL if many else "")
+    takes = layer_takes(batch)
+    imports = shared.IMPORTS["torch"] + ("\n" + FUNCTIONAL if takes else "")
     return [
         _data("forward", batch, "torch", imports),
         cell(shared.SHOW["torch"]),
         cell(FORWARD_TORCH),
-        cell(LAYER_TORCH if many else ONE_SAMPLE_TORCH),
+        cell(LAYER_TORCH) if takes else _without_layer(batch),
     ]
+
+
+def layer_takes(batch: SmallBatch) -> bool:
+    """Whether PyTorch's own layer takes the batch: it refuses m = 1, and ε = 0."""
+    return len(batch.x) > 1 and batch.eps > 0
+
+
+def _without_layer(batch: SmallBatch) -> Cell:
+    why = "one_sample" if len(batch.x) == 1 else "eps_zero"
+    return cell(WITHOUT_LAYER_TORCH.replace("$why", why))
 
 
 def _backward_numpy(batch: SmallBatch) -> list[Cell]:
@@ -176,8 +186,8 @@ def checking_cells(library: str) -> list[Cell]:
 
 
 def _backward_torch(batch: SmallBatch) -> list[Cell]:
-    many = len(batch.x) > 1
-    imports = shared.IMPORTS["torch"] + ("\n" + FUNCTIONAL if many else "")
+    takes = layer_takes(batch)
+    imports = shared.IMPORTS["torch"] + ("\n" + FUNCTIONAL if takes else "")
     lines = {
         "right": shared.line(MISPRINT["both"], "torch"),
         "printed": shared.line(MISPRINT["printed"], "torch", "dx_printed"),
@@ -186,7 +196,7 @@ def _backward_torch(batch: SmallBatch) -> list[Cell]:
         _data("backward", batch, "torch", imports, gradient=True),
         cell(shared.SHOW["torch"]),
         cell(AUTOGRAD, forward=shared.forward_lines("torch")),
-        *([cell(SAME_LAYER)] if many else []),
+        *([cell(SAME_LAYER)] if takes else []),
         cell(shared.RELATIVE_ERROR),
         cell(MISPRINT_TORCH, **lines),
     ]
