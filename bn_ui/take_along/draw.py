@@ -51,7 +51,6 @@ def _show(programs: TakeAlong) -> None:
     if programs.remark:
         st.caption(programs.remark)
     cells = {"numpy": programs.numpy, "torch": programs.torch}
-    st.code(script(cells[library]), language="python", wrap_lines=True)
     with st.container(horizontal=True):
         _script_button(t("code.numpy_script"), chapter, "numpy", cells["numpy"])
         _script_button(t("code.torch_script"), f"{chapter}_torch", "torch", cells["torch"])
@@ -64,6 +63,7 @@ def _show(programs: TakeAlong) -> None:
             icon=":material/download:",
         )
     st.caption(t("code.how"))
+    st.code(script(cells[library]), language="python", wrap_lines=True)
 
 
 def _script_button(label: str, filename: str, library: str, cells: Sequence[Cell]) -> None:

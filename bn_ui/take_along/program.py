@@ -63,18 +63,34 @@ def quoted(word: str) -> str:
 
 
 def literal(values: np.ndarray) -> str:
-    """Numbers as a list of Python's, in full: reading them back gives the same bits."""
-    if values.ndim == 1:
-        return _row(values)
-    if values.shape[1] == 1 and len(values) > 8:
-        return _wrapped(_texts(values[:, 0]))
-    rows = "\n".join(textwrap.indent(_row(row) + ",", "    ") for row in values)
+    """Numbers as a list of Python's, in full: reading them back gives the same bits.
+
+    A matrix that would be hard to read row by row is one list, to be reshaped.
+    """
+    if values.ndim == 1 or _is_flat(values):
+        line = "[" + ", ".join(_texts(values)) + "]"
+        return line if len(line) < WIDTH - 5 else _wrapped(_texts(values))
+    rows = "\n".join(f"    {row}," for row in _rows(values))
     return f"[\n{rows}\n]"
 
 
-def _row(row: np.ndarray) -> str:
-    line = "[" + ", ".join(_texts(row)) + "]"
-    return line if len(line) < WIDTH - 5 else _wrapped(_texts(row))
+def reshaped(values: np.ndarray) -> str:
+    """What the list of `literal` still needs to have the shape of ``values``."""
+    if not _is_flat(values):
+        return ""
+    return f".reshape({', '.join(map(str, values.shape))})"
+
+
+def _is_flat(values: np.ndarray) -> bool:
+    """Whether a matrix is a long column, or has rows longer than a line."""
+    if values.ndim == 1:
+        return False
+    long = len(values) > 8 and values.shape[1] == 1
+    return long or max(map(len, _rows(values))) > WIDTH - 5
+
+
+def _rows(values: np.ndarray) -> list[str]:
+    return ["[" + ", ".join(_texts(row)) + "]" for row in values]
 
 
 def _wrapped(texts: Sequence[str]) -> str:
@@ -83,12 +99,7 @@ def _wrapped(texts: Sequence[str]) -> str:
 
 
 def _texts(values: np.ndarray) -> list[str]:
-    return [repr(float(value)) for value in values]
-
-
-def as_column(values: np.ndarray) -> str:
-    """What a list of `literal` still needs to be a matrix."""
-    return ".reshape(-1, 1)" if values.shape[1] == 1 and len(values) > 8 else ""
+    return [repr(float(value)) for value in values.flat]
 
 
 def columns_that_fit(values: np.ndarray) -> int:

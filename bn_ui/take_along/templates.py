@@ -6,7 +6,7 @@ import numpy as np
 
 from bn_core.derivation import FORWARD, Step
 from bn_ui.small_batch import SmallBatch
-from bn_ui.take_along.program import as_column, literal
+from bn_ui.take_along.program import literal, reshaped
 
 IMPORTS = {"numpy": "import numpy as np", "torch": "import torch"}
 
@@ -76,12 +76,11 @@ $forward
 
 def array(values: np.ndarray, library: str, *, gradient: bool = False) -> str:
     """Numbers as an array or a tensor."""
-    numbers = literal(values)
+    numbers, shape = literal(values), reshaped(values)
     if library == "numpy":
-        return f"np.array({numbers}){as_column(values) if values.ndim == 2 else ''}"
-    column = as_column(values) if values.ndim == 2 else ""
-    needs = ", requires_grad=True" if gradient else ""
-    return f"torch.tensor({numbers}, dtype=torch.float64{needs}){column}"
+        return f"np.array({numbers}){shape}"
+    needs = ".requires_grad_()" if gradient else ""
+    return f"torch.tensor({numbers}, dtype=torch.float64){shape}{needs}"
 
 
 def batch_places(batch: SmallBatch, library: str, *, gradient: bool = False) -> dict[str, str]:
