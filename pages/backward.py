@@ -12,7 +12,7 @@ from bn_core.coupling import (
 from bn_core.derivation import MISPRINT, Step, dx_compact
 from bn_core.descent import descend
 from bn_core.misprint import check_misprint, disagreement
-from bn_ui import controls, present, small_batch, url
+from bn_ui import controls, present, small_batch, take_along, url
 from bn_ui.figures import backward as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import difference, number_text, shown
@@ -37,7 +37,7 @@ PASSES = 1e-6  # relative error up to which a formula agrees with the numerical 
 
 @st.fragment
 def lab() -> None:
-    follow(*step_lab(PLACE, BACKWARD_BATCH, FIELDS, preface=where_from))
+    follow(*step_lab(PLACE, BACKWARD_BATCH, FIELDS, take_along.backward, where_from))
 
 
 def where_from(batch: SmallBatch) -> str:

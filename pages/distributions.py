@@ -10,6 +10,7 @@ from bn_core.datasets import SYNTHETIC_KINDS
 from bn_core.summaries import largest_possible
 from bn_core.sweeps import Floats, Passage, follow, own_axis, passage, standard_edges
 from bn_ui import controls, own_numbers, present, share, url
+from bn_ui import take_along as programs
 from bn_ui.batches import (
     IMAGES,
     NOISE_BATCHES,
@@ -95,6 +96,7 @@ def lab() -> None:
     with control_column:
         warning = link_warning(OWN) if url.value(SOURCE) == "own" else ""
         share.footer(CHAPTER, FIELDS, reset, warning)
+    programs.take_along(CHAPTER, lambda: code(batch))
     url.save(FIELDS)
 
 
@@ -339,6 +341,14 @@ def download(batch: Batch) -> None:
         return csv_bytes(header, batch_rows(names, x, *follow(x, **here)))
 
     csv_button(t("frame.download_csv"), f"batch-normalization-{CHAPTER}", make, "dist_csv")
+
+
+def code(batch: Batch) -> programs.TakeAlong:
+    """Programs that compute the statistics of the features on the screen."""
+    columns = shown_columns(batch)
+    each = url.value(VIEW) == "each"
+    x = batch.x[:, columns]
+    return programs.distributions(x, **settings(), first=columns.start + 1, each=each)
 
 
 # ---- predict: what happens to the shape ------------------------------------------------------

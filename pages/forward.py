@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from bn_ui import present, url
+from bn_ui import present, take_along, url
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import quiz
 from bn_ui.small_batch import BATCH
@@ -18,7 +18,7 @@ PREDICTION = "same_shift"
 
 @st.fragment
 def lab() -> None:
-    step_lab(PLACE, BATCH, FIELDS)
+    step_lab(PLACE, BATCH, FIELDS, take_along.forward)
 
 
 @st.fragment

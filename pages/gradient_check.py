@@ -1,6 +1,7 @@
 """Gradient check: central differences on the learner's batch, the best h, and bugs that hide."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import streamlit as st
 
@@ -20,6 +21,7 @@ from bn_core.step_sizes import (
 )
 from bn_core.upstream import UPSTREAM
 from bn_ui import controls, present, share, small_batch, url
+from bn_ui import take_along as programs
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import gradient_check as figures
 from bn_ui.live_chart import Picture, knob, live_chart
@@ -63,6 +65,8 @@ def check() -> None:
         show_errors(batch)
         show_lowest(batch)
         download(batch)
+    make = partial(programs.gradient_check, batch, url.value(H), url.value(BUG))
+    programs.take_along(CHAPTER, make)
     with present.part("more"):
         who_sees_what(batch)
     with present.part("reading"):

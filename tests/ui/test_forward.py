@@ -49,7 +49,7 @@ def numbers(app: AppTest, name: str) -> np.ndarray:
 
 
 def practise(app: AppTest, level: str) -> AppTest:
-    return checked(app.selectbox(key="fwd_practice").set_value(level).run())
+    return pick(app, "fwd_practice", level)
 
 
 # ---- it runs ---------------------------------------------------------------------------------
