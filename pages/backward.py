@@ -12,7 +12,7 @@ from bn_ui.figures import backward as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import shown
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
 from bn_ui.step_lab import step_lab
 from bn_ui.step_player import place
@@ -25,7 +25,7 @@ NUDGE = url.number("bwd_nudge", 0.0, *figures.NUDGE_RANGE)
 DETACH = url.choice("bwd_detach", "off", ("off", "on"))
 RATE = url.number("bwd_eta", 0.1, *figures.RATE_RANGE)
 REPAIR = url.choice("bwd_repair", "printed", tuple(MISPRINT))
-FIELDS = (*BACKWARD_BATCH, *PLACE.fields, NUDGE, DETACH, RATE, REPAIR)
+FIELDS = (*BACKWARD_BATCH, *PLACE.fields, NUDGE, DETACH, RATE, REPAIR, QUIZ_SEED)
 MISPRINT_QUESTION = "misprint"
 
 
@@ -208,4 +208,4 @@ paths()
 coupling()
 descent()
 st.markdown(prose(CHAPTER, "reading"))
-quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != MISPRINT_QUESTION])
+quiz(CHAPTER, FIELDS)

@@ -24,7 +24,7 @@ from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import gradient_check as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
 from bn_ui.text import group, number_text, prose, questions, t
 
@@ -38,7 +38,7 @@ DTYPE = url.choice("gc_dtype", "float64", DTYPES)
 BUG = url.choice("gc_bug", RIGHT, (RIGHT, *BUGS))
 THRESHOLDS = ("1e-3", "1e-5", "1e-7", "1e-9")
 THRESHOLD = url.choice("gc_threshold", "1e-7", THRESHOLDS)
-FIELDS = (H, GRADIENT, DTYPE, BUG, THRESHOLD, *BACKWARD_BATCH)
+FIELDS = (H, GRADIENT, DTYPE, BUG, THRESHOLD, *BACKWARD_BATCH, QUIZ_SEED)
 
 
 @st.fragment
@@ -289,4 +289,4 @@ def conclusions(matrix: Mapping[str, Mapping[str, Sighting]], threshold: float) 
 url.load(FIELDS)
 st.markdown(prose(CHAPTER, "intro"))
 lab()
-quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "smaller"])
+quiz(CHAPTER, FIELDS)

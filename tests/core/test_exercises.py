@@ -1,6 +1,6 @@
-"""Exercises: answers by another path, slips that can be told apart, neighbours with other numbers."""
+"""Answers by another path, slips that can be told apart, neighbours with other numbers."""
 
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def column(numbers):
     return np.asarray(numbers, float)[:, None]
 
 
-# ---- the answer, otherwise -----------------------------------------------------------------------
+# ---- the answer, otherwise ---------------------------------------------------------------------
 
 
 def largest(given):
@@ -129,9 +129,10 @@ def test_answer_and_slips_can_be_told_apart(name):
         for a, b in combinations([made.answer, *made.slips.values()], 2):
             assert not is_right(a, b), seed
         for slip, wrong in made.slips.items():
-            for digits in (4, 12):
+            for digits in (3, 4, 12):
                 typed = float(f"{wrong:.{digits}g}")
                 assert nearest_slip(typed, made.answer, made.slips) == slip, seed
+            assert not is_right(wrong, made.answer, last_digit=1.0), seed
 
 
 def test_an_answer_that_is_no_slip_is_recognised_as_none():
@@ -148,7 +149,7 @@ def test_by_hand():
     assert variance({"x": [1, 5, 1, 5]}) == 4
 
 
-# ---- seeds -----------------------------------------------------------------------------------------
+# ---- seeds ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -161,10 +162,10 @@ def test_a_seed_gives_the_same_again(name):
 def test_neighbours_get_other_numbers(name):
     """In a class of thirty, no two desks side by side and hardly any two in the room."""
     answers = [exercise(name, seed).answer for seed in range(30)]
-    assert len({round(answer, 9) for answer in answers}) >= 12
+    assert len({round(answer, 9) for answer in answers}) >= 10
     given = [repr(exercise(name, seed).given) for seed in range(200)]
-    same = sum(a == b for a, b in zip(given, given[1:], strict=False))
-    assert same <= 0.06 * len(given)
+    same = sum(a == b for a, b in pairwise(given))
+    assert same <= 0.1 * len(given)
 
 
 @pytest.mark.parametrize("name", [*ORDERS, *LINES])
@@ -185,7 +186,7 @@ def test_what_is_refused():
         exercise("variance", -1)
 
 
-# ---- order the steps -------------------------------------------------------------------------------
+# ---- order the steps -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ORDERS)
@@ -213,7 +214,7 @@ def test_a_step_that_is_too_early_is_named(name):
         assert made.too_early((step, *(s for s in made.answer if s != step))) == step
 
 
-# ---- the wrong line --------------------------------------------------------------------------------
+# ---- the wrong line ------------------------------------------------------------------------------
 
 
 def correct_values():
