@@ -17,7 +17,7 @@ from bn_ui.figures import backward as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import difference, number_text, shown
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
 from bn_ui.step_lab import step_lab
 from bn_ui.step_player import place, unsolved
@@ -30,7 +30,7 @@ NUDGE = url.number("bwd_nudge", 0.0, *figures.NUDGE_RANGE)
 DETACH = url.choice("bwd_detach", "off", ("off", "on"))
 RATE = url.number("bwd_eta", 0.1, *figures.RATE_RANGE)
 REPAIR = url.choice("bwd_repair", "printed", tuple(MISPRINT))
-FIELDS = (*BACKWARD_BATCH, *PLACE.fields, NUDGE, DETACH, RATE, REPAIR)
+FIELDS = (*BACKWARD_BATCH, *PLACE.fields, NUDGE, DETACH, RATE, REPAIR, QUIZ_SEED)
 MISPRINT_QUESTION = "misprint"
 PASSES = 1e-6  # relative error up to which a formula agrees with the numerical gradient
 
@@ -260,4 +260,4 @@ with present.part("more"):
 with present.part("reading"):
     st.markdown(prose(CHAPTER, "reading"))
 with present.part("quiz"):
-    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != MISPRINT_QUESTION])
+    quiz(CHAPTER, FIELDS)

@@ -27,7 +27,7 @@ from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import number_text
 from bn_ui.own_batch import forget, link_warning, own_batch
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.text import group, prose, questions, t
 
 CHAPTER = "distributions"
@@ -62,7 +62,7 @@ POPULATION = url.choice("dist_population", "digits", ("digits", "normal", "heavy
 KNOBS = (GAMMA, BETA, EPS, SCALE)
 BATCH = (SOURCE, SHAPE, LAYER, WIDTH, ACTIVATION, SIZE, SEED, VIEW, FEATURE, OWN)
 LAB = (*KNOBS, *BATCH)
-FIELDS = (*LAB, POPULATION)
+FIELDS = (*LAB, POPULATION, QUIZ_SEED)
 
 
 class Batch(NamedTuple):
@@ -425,4 +425,4 @@ with present.part("reading"):
 with present.part("more", 2):
     noise()
 with present.part("quiz"):
-    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "shapes"])
+    quiz(CHAPTER, FIELDS)

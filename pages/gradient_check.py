@@ -27,7 +27,7 @@ from bn_ui.figures import gradient_check as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import number_text
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
 from bn_ui.text import group, prose, questions, t
 
@@ -41,7 +41,7 @@ DTYPE = url.choice("gc_dtype", "float64", DTYPES)
 BUG = url.choice("gc_bug", RIGHT, (RIGHT, *BUGS))
 THRESHOLDS = ("1e-3", "1e-5", "1e-7", "1e-9")
 THRESHOLD = url.choice("gc_threshold", "1e-7", THRESHOLDS)
-FIELDS = (H, GRADIENT, DTYPE, BUG, THRESHOLD, *BACKWARD_BATCH)
+FIELDS = (H, GRADIENT, DTYPE, BUG, THRESHOLD, *BACKWARD_BATCH, QUIZ_SEED)
 
 
 @st.fragment
@@ -298,4 +298,4 @@ with present.part("intro"):
     st.markdown(prose(CHAPTER, "intro"))
 lab()
 with present.part("quiz"):
-    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "smaller"])
+    quiz(CHAPTER, FIELDS)

@@ -31,9 +31,7 @@ from tests import direct
 from tests.ui.test_distributions import checked, pick
 from tests.ui.test_distributions import opened as distributions_opened
 from tests.ui.test_gradient_check import opened as gradient_check_opened
-from tests.ui.test_small_batch import (  # noqa: F401 (fixtures)
-    _no_search_for_components,
-    _no_warning_about_a_missing_browser,
+from tests.ui.test_small_batch import (
     arrived,
 )
 

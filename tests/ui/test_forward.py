@@ -261,7 +261,7 @@ def test_a_file_does_not_tell_what_is_to_be_found():
     assert [row[0] for row in csv_rows(values, frozenset({"y"}))] == ["x", "x", "mu"]
 
 
-# ---- predict, quiz -------------------------------------------------------------------------------
+# ---- predict -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -273,15 +273,6 @@ def test_a_prediction_is_answered(lang: str):
     pick(app, "fwd_guess", "all")
     assert len(app.info) == 1
     assert len(app.success) == 0
-
-
-def test_quiz():
-    app = opened()
-    asked = [p for p in app.pills if (p.key or "").startswith("forward_quiz_")]
-    assert len(asked) >= 4
-    for pills in asked:
-        checked(app.pills(key=pills.key).set_value(pills.options[0]).run())
-    assert len(app.info) + len(app.success) == len(asked)
 
 
 def test_the_prediction_holds():
