@@ -179,9 +179,9 @@ def _controls(chapter: str, seed: int) -> None:
             t("quiz.clear"),
             key=f"{chapter}_quiz_clear",
             icon=":material/delete:",
-            help=t("quiz.clear_help"),
             on_click=progress.clear,
         )
+    st.caption(t("quiz.kept"))
 
 
 def _take_seed() -> None:
