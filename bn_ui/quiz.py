@@ -75,7 +75,8 @@ def _choose(asked: Asked, key: str) -> str | None:
 def _choose_line(asked: Asked, key: str) -> str | None:
     assert isinstance(asked.task, Lines)
     lines = asked.task.lines
-    st.code("\n".join(lines.values()), language=None, line_numbers=True, wrap_lines=True)
+    # Not st.code: on a phone it centres its line numbers beside lines that are broken.
+    st.markdown("\n".join(f"{n}. `{line}`" for n, line in enumerate(lines.values(), 1)))
     names = {name: t("quiz.line", n=n) for n, name in enumerate(lines, 1)}
     return _pills(t("quiz.which_line"), names, key)
 

@@ -440,7 +440,7 @@ def test_the_link_is_honoured_field_by_field(key: str):
 def test_the_link_is_honoured_as_a_whole_and_can_be_shared():
     app = opened(**OTHERS)
     assert app.query_params == OTHERS
-    link = app.code[0].value
+    (link,) = (code.value for code in app.code)
     assert urlsplit(link).path == "/backward"
     query = dict(parse_qsl(urlsplit(link).query))
     assert query.pop("lang") == "en"
