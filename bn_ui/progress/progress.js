@@ -26,11 +26,11 @@ function keep(what) {
 }
 
 function union(one, other) {
-  const both = {};
+  const both = new Map(); // not an object: somebody may have kept a "constructor"
   for (const [chapter, names] of [...Object.entries(one), ...Object.entries(other)]) {
-    if (Array.isArray(names)) both[chapter] = [...new Set([...(both[chapter] ?? []), ...names])];
+    if (Array.isArray(names)) both.set(chapter, new Set([...(both.get(chapter) ?? []), ...names]));
   }
-  return both;
+  return Object.fromEntries([...both].map(([chapter, names]) => [chapter, [...names]]));
 }
 
 class Progress {
@@ -38,13 +38,14 @@ class Progress {
     const { session, cleared, heard, seed, right } = data;
     const here = kept();
     const met = session === this.session;
-    const wiped = met && cleared !== this.cleared;
-    Object.assign(this, { session, cleared });
+    const final = met && (cleared !== this.cleared || heard !== this.heard);
+    Object.assign(this, { session, cleared, heard });
     if (here && !met && !heard) {
       tell('stored', here); // Python's answer is what will be kept
       return;
     }
-    keep({ seed, right: wiped || !here ? right : union(here.right, right) });
+    // Another tab may have added something; but what was cleared or refused is gone.
+    keep({ seed, right: final || !here ? right : union(here.right, right) });
   }
 
   close() {}
