@@ -120,16 +120,31 @@ def main(arguments: list[str] | None = None) -> str | None:
     if not addresses:
         return "This computer is in no network: join the classroom's Wi-Fi and try again."
     print(announcement(addresses, port), flush=True)
-    serve(port)
+    serve(addresses[0], port)
     return None
 
 
-def serve(port: int) -> None:
+def serve(address: str, port: int) -> None:
     """Become the server, so that Ctrl+C reaches it."""
     os.chdir(ROOT)
-    options = ["--server.address", "0.0.0.0", "--server.port", str(port)]
-    command = ["-m", "streamlit", "run", "app.py", *options, "--server.headless", "true"]
-    os.execv(sys.executable, [sys.executable, *command])
+    os.execv(sys.executable, [sys.executable, *command(address, port)])
+
+
+def command(address: str, port: int) -> list[str]:
+    """What Python is to run: Streamlit on every address of this machine.
+
+    It is told the address that is in use. Otherwise it would ask a service on the internet for it,
+    at the start and whenever a student connects.
+    """
+    options = {
+        "server.address": "0.0.0.0",
+        "server.port": str(port),
+        "server.headless": "true",
+        "browser.serverAddress": address,
+        "logger.hideWelcomeMessage": "true",
+    }
+    flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+    return ["-m", "streamlit", "run", "app.py", *flags]
 
 
 if __name__ == "__main__":

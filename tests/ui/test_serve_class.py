@@ -92,8 +92,16 @@ def test_it_prints_and_then_serves(
 ):
     monkeypatch.setattr(serve_class, "lan_addresses", lambda: ["192.168.1.23"])
     monkeypatch.setattr(serve_class, "port_is_free", lambda port: True)
-    served: list[int] = []
-    monkeypatch.setattr(serve_class, "serve", served.append)
+    served: list[tuple[str, int]] = []
+    monkeypatch.setattr(serve_class, "serve", lambda *where: served.append(where))
     assert main(["--port", "8502"]) is None
-    assert served == [8502]
+    assert served == [("192.168.1.23", 8502)]
     assert "http://192.168.1.23:8502" in capsys.readouterr().out
+
+
+def test_streamlit_need_not_ask_anybody_for_the_address():
+    given = serve_class.command("192.168.1.23", 8502)
+    options = dict(zip(given[4::2], given[5::2], strict=True))
+    assert options["--browser.serverAddress"] == "192.168.1.23"
+    assert options["--server.address"] == "0.0.0.0"
+    assert options["--server.port"] == "8502"
