@@ -113,7 +113,9 @@ def main(arguments: list[str] | None = None) -> str | None:
     parser.add_argument("--port", type=int, default=8501)
     port = parser.parse_args(arguments).port
     if not 1 <= port <= 65535:
-        return f"There is no port {port}: choose one from 1024 to 65535, as in: make class PORT=8502"
+        return (
+            f"There is no port {port}: choose one from 1024 to 65535, as in: make class PORT=8502"
+        )
     if not port_is_free(port):
         return f"Port {port} is in use or not allowed; choose another: make class PORT={port + 1}"
     addresses = lan_addresses()

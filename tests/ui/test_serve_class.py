@@ -1,4 +1,4 @@
-"""``make class``: which address is printed, whether its QR code is that address, what is refused."""
+"""``make class``: the address that is printed, its QR code, and what is refused."""
 
 import re
 import socket
@@ -77,7 +77,9 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]):
         port = taken.getsockname()[1]
         assert not port_is_free(port)
         said = main(["--port", str(port)])
-    assert said == f"Port {port} is in use or not allowed; choose another: make class PORT={port + 1}"
+    assert (
+        said == f"Port {port} is in use or not allowed; choose another: make class PORT={port + 1}"
+    )
     assert capsys.readouterr().out == ""
     assert port_is_free(port)
 
