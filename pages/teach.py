@@ -5,7 +5,6 @@ from string import ascii_uppercase
 import streamlit as st
 
 from bn_ui import controls, share, url, worksheet
-from bn_ui.answer_keys import answer_key
 from bn_ui.chapters import CHAPTERS
 from bn_ui.figures import teach as figures
 from bn_ui.figures.changes import Table
@@ -22,6 +21,7 @@ from bn_ui.lesson_link import (
     scene,
 )
 from bn_ui.live_chart import Picture, live_chart
+from bn_ui.questions import answer_key
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch, batch_controls, reset_with
 from bn_ui.step_player.lesson import LEVELS, closed_ids
 from bn_ui.text import LANGUAGES, Question, group, language, prose, questions, t
@@ -260,8 +260,6 @@ def answers() -> None:
     """All questions of the chapter of the link, with the numbers of its seed."""
     chapter, seed = url.value(TO), url.value(SEED)
     found = answer_key(chapter, seed, language())
-    if not found:
-        return
     st.subheader(t("teach.answers_title"), anchor=False)
     named = t(f"chapters.{chapter}")
     with st.expander(t("teach.answers", chapter=named, seed=seed)):
