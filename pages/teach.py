@@ -178,6 +178,7 @@ def sheet_button(printed: worksheet.Sheet, lang: str, *, answers: bool) -> None:
         worksheet.filename(printed, lang, answers=answers),
         "text/html",
         key="teach_key" if answers else "teach_worksheet",
+        on_click="ignore",  # a new run would take the other file away while it is being clicked
         icon=":material/key:" if answers else ":material/print:",
     )
 
