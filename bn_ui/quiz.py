@@ -11,7 +11,7 @@ from bn_ui.text import Question, t
 
 @st.fragment
 def quiz(chapter: str, asked: Iterable[Question]) -> None:
-    st.subheader(t("frame.quiz"), anchor=False)
+    st.header(t("frame.quiz"), anchor=False)
     for question in asked:
         # Not st.radio: it remembers the label, which changes with the language.
         choice = st.pills(

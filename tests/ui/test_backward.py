@@ -82,7 +82,7 @@ def test_it_opens_with_all_its_pictures(lang: str):
     assert not app.warning
     assert app.title[0].value == labels(lang)["chapters.backward"]
     assert [e.key for e in app.get("bidi_component")] == [PLAYER, PATHS, JACOBIAN, DESCENT]
-    titles = {subheader.value for subheader in app.subheader}
+    titles = {header.value for header in app.header}
     for name in ("misprint", "paths", "jacobian", "descent"):
         assert labels(lang)[f"backward.{name}_title"] in titles
 
@@ -351,7 +351,7 @@ def test_one_step_of_descent(eta: float):
     before = half_squared_error(FWD.y, T0)[0]
     after = half_squared_error(gamma * FWD.x_hat + beta, T0)[0]
     slope = (GRADS.dgamma**2).sum() + (GRADS.dbeta**2).sum()
-    wanted = [GAMMA[1], gamma[1], BETA[1], beta[1], before, after, before - eta * slope]
+    wanted = [GAMMA[1], gamma[1], BETA[1], beta[1], before, after, before - eta * slope, eta]
     assert cells == pytest.approx(wanted)
     marker = figure["data"][2]
     assert (marker["x"], marker["y"]) == ([eta], [pytest.approx(after)])
