@@ -6,10 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from bn_ui import url
+from bn_ui import present, url
 from bn_ui.chapters import CHAPTERS, HOME, Chapter
 from bn_ui.controls import pick, settle
 from bn_ui.page_aids import page_aids
+from bn_ui.predict import REVEALED
 from bn_ui.text import LANGUAGES, t
 
 FAVICON = Path(__file__).parent / "favicon.svg"
@@ -39,15 +40,18 @@ def menu() -> dict[str, list[st.Page]]:
 
 
 language = url.language_field()
-url.load([language])
+url.load([language, present.PRESENT, present.HIDE, REVEALED])
 settle(language, url.value(language))  # the menu and the title speak before the switch is drawn
 # Before the menu, whose icon would otherwise be this tab's, fetched from another host.
 st.set_page_config(page_icon=str(FAVICON), layout="wide", initial_sidebar_state="collapsed")
-current = st.navigation(menu(), position="top")
+current = st.navigation(menu(), position="hidden" if present.active() else "top")
 st.set_page_config(page_title=f"{current.title} · {t('frame.site')}")
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.title(current.title, anchor=False, width="content")
-    pick(language, t("frame.language"), LANGUAGES, label_visibility="collapsed")
+    with st.container(horizontal=True, width="content", vertical_alignment="center"):
+        present.switch()
+        pick(language, t("frame.language"), LANGUAGES, label_visibility="collapsed")
+present.style()
 current.run()
 page_aids()
 if url.misread():

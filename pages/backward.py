@@ -12,12 +12,12 @@ from bn_core.coupling import (
 from bn_core.derivation import MISPRINT, Step, dx_compact
 from bn_core.descent import descend
 from bn_core.misprint import check_misprint, disagreement
-from bn_ui import controls, small_batch, url
+from bn_ui import controls, present, small_batch, take_along, url
 from bn_ui.figures import backward as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import difference, number_text, shown
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
 from bn_ui.step_lab import step_lab
 from bn_ui.step_player import place, unsolved
@@ -30,14 +30,14 @@ NUDGE = url.number("bwd_nudge", 0.0, *figures.NUDGE_RANGE)
 DETACH = url.choice("bwd_detach", "off", ("off", "on"))
 RATE = url.number("bwd_eta", 0.1, *figures.RATE_RANGE)
 REPAIR = url.choice("bwd_repair", "printed", tuple(MISPRINT))
-FIELDS = (*BACKWARD_BATCH, *PLACE.fields, NUDGE, DETACH, RATE, REPAIR)
+FIELDS = (*BACKWARD_BATCH, *PLACE.fields, NUDGE, DETACH, RATE, REPAIR, QUIZ_SEED)
 MISPRINT_QUESTION = "misprint"
 PASSES = 1e-6  # relative error up to which a formula agrees with the numerical gradient
 
 
 @st.fragment
 def lab() -> None:
-    follow(*step_lab(PLACE, BACKWARD_BATCH, FIELDS, preface=where_from))
+    follow(*step_lab(PLACE, BACKWARD_BATCH, FIELDS, take_along.backward, where_from))
 
 
 def where_from(batch: SmallBatch) -> str:
@@ -259,11 +259,15 @@ def descent() -> None:
 
 
 url.load(FIELDS)
-st.markdown(prose(CHAPTER, "intro"))
+with present.part("intro"):
+    st.markdown(prose(CHAPTER, "intro"))
 lab()
-misprint()
-paths()
-coupling()
-descent()
-st.markdown(prose(CHAPTER, "reading"))
-quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != MISPRINT_QUESTION])
+with present.part("more"):
+    misprint()
+    paths()
+    coupling()
+    descent()
+with present.part("reading"):
+    st.markdown(prose(CHAPTER, "reading"))
+with present.part("quiz"):
+    quiz(CHAPTER, FIELDS)

@@ -9,7 +9,8 @@ from bn_core.activations import ACTIVATIONS
 from bn_core.datasets import SYNTHETIC_KINDS
 from bn_core.summaries import largest_possible
 from bn_core.sweeps import Floats, Passage, follow, own_axis, passage, standard_edges
-from bn_ui import controls, own_numbers, share, url
+from bn_ui import controls, own_numbers, present, share, url
+from bn_ui import take_along as programs
 from bn_ui.batches import (
     IMAGES,
     NOISE_BATCHES,
@@ -27,7 +28,7 @@ from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import number_text
 from bn_ui.own_batch import forget, link_warning, own_batch
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.text import group, prose, questions, t
 
 CHAPTER = "distributions"
@@ -62,7 +63,7 @@ POPULATION = url.choice("dist_population", "digits", ("digits", "normal", "heavy
 KNOBS = (GAMMA, BETA, EPS, SCALE)
 BATCH = (SOURCE, SHAPE, LAYER, WIDTH, ACTIVATION, SIZE, SEED, VIEW, FEATURE, OWN)
 LAB = (*KNOBS, *BATCH)
-FIELDS = (*LAB, POPULATION)
+FIELDS = (*LAB, POPULATION, QUIZ_SEED)
 
 
 class Batch(NamedTuple):
@@ -77,7 +78,7 @@ class Batch(NamedTuple):
 @st.fragment
 def lab() -> None:
     url.load(LAB)
-    picture_column, control_column = st.columns([3, 1], gap="large")
+    picture_column, control_column = present.columns()
     with control_column:
         knob_boxes()
         batch = choose_batch()
@@ -96,6 +97,7 @@ def lab() -> None:
     with control_column:
         warning = link_warning(OWN) if url.value(SOURCE) == "own" else ""
         share.footer(CHAPTER, FIELDS, reset, warning)
+    programs.take_along(CHAPTER, lambda: code(batch))
     url.save(FIELDS)
 
 
@@ -343,6 +345,14 @@ def download(batch: Batch) -> None:
     csv_button(t("frame.download_csv"), f"batch-normalization-{CHAPTER}", make, "dist_csv")
 
 
+def code(batch: Batch) -> programs.TakeAlong:
+    """Programs that compute the statistics of the features on the screen."""
+    columns = shown_columns(batch)
+    each = url.value(VIEW) == "each"
+    x = batch.x[:, columns]
+    return programs.distributions(x, **settings(), first=columns.start + 1, each=each)
+
+
 # ---- predict: what happens to the shape ------------------------------------------------------
 
 
@@ -413,9 +423,14 @@ def noise() -> None:
 
 
 url.load(FIELDS)
-st.markdown(prose(CHAPTER, "intro"))
+with present.part("intro"):
+    st.markdown(prose(CHAPTER, "intro"))
 lab()
-shapes()
-st.markdown(prose(CHAPTER, "reading"))
-noise()
-quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "shapes"])
+with present.part("more"):
+    shapes()
+with present.part("reading"):
+    st.markdown(prose(CHAPTER, "reading"))
+with present.part("more", 2):
+    noise()
+with present.part("quiz"):
+    quiz(CHAPTER, FIELDS)

@@ -1,6 +1,7 @@
 """Gradient check: central differences on the learner's batch, the best h, and bugs that hide."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import streamlit as st
 
@@ -19,13 +20,14 @@ from bn_core.step_sizes import (
     unseen_steps,
 )
 from bn_core.upstream import UPSTREAM
-from bn_ui import controls, share, small_batch, url
+from bn_ui import controls, present, share, small_batch, url
+from bn_ui import take_along as programs
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import gradient_check as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import number_text
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
 from bn_ui.text import group, prose, questions, t
 
@@ -39,7 +41,7 @@ DTYPE = url.choice("gc_dtype", "float64", DTYPES)
 BUG = url.choice("gc_bug", RIGHT, (RIGHT, *BUGS))
 THRESHOLDS = ("1e-3", "1e-5", "1e-7", "1e-9")
 THRESHOLD = url.choice("gc_threshold", "1e-7", THRESHOLDS)
-FIELDS = (H, GRADIENT, DTYPE, BUG, THRESHOLD, *BACKWARD_BATCH)
+FIELDS = (H, GRADIENT, DTYPE, BUG, THRESHOLD, *BACKWARD_BATCH, QUIZ_SEED)
 
 
 @st.fragment
@@ -54,7 +56,7 @@ def lab() -> None:
 
 def check() -> None:
     """What the guess uncovers: picture and table, the bugs, and why."""
-    picture_column, control_column = st.columns([3, 1], gap="large")
+    picture_column, control_column = present.columns()
     with control_column:
         choose()
         batch = small_batch.batch_controls(BACKWARD_BATCH)
@@ -63,8 +65,12 @@ def check() -> None:
         show_errors(batch)
         show_lowest(batch)
         download(batch)
-    who_sees_what(batch)
-    st.markdown(prose(CHAPTER, "reading"))
+    make = partial(programs.gradient_check, batch, url.value(H), url.value(BUG))
+    programs.take_along(CHAPTER, make)
+    with present.part("more"):
+        who_sees_what(batch)
+    with present.part("reading"):
+        st.markdown(prose(CHAPTER, "reading"))
 
 
 def choose() -> None:
@@ -288,6 +294,8 @@ def conclusions(matrix: Mapping[str, Mapping[str, Sighting]], threshold: float) 
 
 
 url.load(FIELDS)
-st.markdown(prose(CHAPTER, "intro"))
+with present.part("intro"):
+    st.markdown(prose(CHAPTER, "intro"))
 lab()
-quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "smaller"])
+with present.part("quiz"):
+    quiz(CHAPTER, FIELDS)

@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 
 from bn_core.derivation import QUANTITIES, Values, derive
-from bn_ui import small_batch, url
+from bn_ui import present, small_batch, url
 from bn_ui.component import component
 from bn_ui.live_chart import commit
 from bn_ui.palette import chart_palette
@@ -67,6 +67,7 @@ def step_player(here: Place, batch: SmallBatch) -> tuple[str, ...]:
     sections = {
         "place": _place(here, batch, key),
         "feedback": work.feedback(),
+        "present": present.active(),
         "words": group("player"),
         "palette": chart_palette(),
         "katex": katex_url(),

@@ -238,7 +238,9 @@ class StepPlayer {
 
   // Arrow keys step, unless they are needed where the focus is.
   onArrow(event) {
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    // A presenter's clicker sends page keys.
+    const pages = this.message.present ? { PageDown: 1, PageUp: -1 } : {};
+    const by = { ArrowRight: 1, ArrowLeft: -1, ...pages }[event.key];
     if (!by || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const inside = this.root.contains(event.target);
     if (!inside && event.target !== document.body) return;

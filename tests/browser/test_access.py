@@ -42,7 +42,7 @@ class TestKeyboard:
                     const at = document.activeElement;
                     const knob = at.closest('[data-knob]');
                     if (knob) return `${knob.dataset.knob} ${at.tagName}`;
-                    const header = at.closest('header, .st-key-lang');
+                    const header = at.closest('header, .st-key-lang, .st-key-present_switch');
                     const page = at.matches('[data-testid=stSkipToContent], [data-testid=stMain]');
                     return header || page ? 'header' : 'other';
                 }"""

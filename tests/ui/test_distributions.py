@@ -4,9 +4,7 @@ What the live chart is sent is read back from its message; what a chart proposes
 ``commit`` in test_url.py and in the browser.
 """
 
-import logging
-import tomllib
-from collections.abc import Iterator
+import json
 from copy import deepcopy
 from itertools import product
 from pathlib import Path
@@ -21,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 from bn_core.activations import ACTIVATIONS
 from bn_core.datasets import SYNTHETIC_KINDS, synthetic_batch
 from bn_ui import own_numbers
-from bn_ui.text import CONTENT, LANGUAGES, labels
+from bn_ui.text import LANGUAGES, labels
 from tests import direct
 from tests.decoded import Decoded, apply, decode
 from tests.page_definitions import definitions
@@ -51,15 +49,8 @@ OTHERS = {
     "dist_feature": 3,
     "dist_own": "1, 2\n3, 4\n5, 7",
     "dist_population": "normal",
+    "quiz_seed": 7,
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_about_a_missing_browser() -> Iterator[None]:
-    """Streamlit complains of calls outside of a session, which is what a test is."""
-    logging.disable(logging.WARNING)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def opened(locale: str = "en-US", **query: Any) -> AppTest:
@@ -331,13 +322,19 @@ def test_the_link_is_honoured_as_a_whole():
     assert values(app) == OTHERS
 
 
+def shared_link(app: AppTest) -> str:
+    """The link that the page offers to copy."""
+    (panel,) = (e for e in app.get("bidi_component") if (e.key or "").endswith("_copy_link"))
+    return json.loads(panel.proto.bytes)["link"]
+
+
 @pytest.mark.parametrize("path", ["/", "/distributions"])
 def test_the_link_to_share_opens_the_same_screen(path: str):
     app = opened(dist_gamma=2.5, dist_view="pooled", dist_source="own", dist_own="1~2_3~4.5")
     if path != "/":
         app.switch_page("../pages/distributions.py")
         checked(app.run())
-    (link,) = (code.value for code in app.code)
+    link = shared_link(app)
     assert urlsplit(link).path == "/distributions"
     query = dict(parse_qsl(urlsplit(link).query))
     assert query.pop("lang") == "en"
@@ -363,6 +360,7 @@ HOSTILE = {
     "dist_feature": ("1e9", 32),  # as many as the layer has
     "dist_own": ("1~" * 5000, PAGE.EXAMPLE),
     "dist_population": ("None", "digits"),
+    "quiz_seed": ("1e999", 9999),
 }
 
 
@@ -579,7 +577,7 @@ class TestOwnNumbers:
         assert ticks == ["height", "weight"]
 
 
-# ---- predict, noise, quiz --------------------------------------------------------------------
+# ---- predict, noise --------------------------------------------------------------------------
 
 
 SHAPES_CHART, NOISE_CHART, GUESS = "dist_shapes_chart", "dist_noise_chart", "dist_guess"
@@ -635,22 +633,3 @@ def test_noise_of_a_mini_batch(population: str):
         assert var_8 > 1.5 * theory
     else:
         assert var_8 == pytest.approx(drawn.var(axis=1).std() / values.var(), rel=0.1)
-
-
-def test_quiz_explains_the_right_answer_and_asks_again_after_a_wrong_one():
-    app = opened()
-    asked = [pills for pills in app.pills if (pills.key or "").startswith("distributions_quiz_")]
-    assert asked
-    for pills in asked:
-        question = questions("en")[pills.key.removeprefix("distributions_quiz_")]
-        assert pills.value is None
-        for option in question["options"]:
-            checked(app.pills(key=pills.key).set_value(option).run())
-            right = option == question["answer"]
-            assert any(question["why"] in box.value for box in app.success) is right
-            assert len(app.info) == (0 if right else 1)
-        checked(app.pills(key=pills.key).set_value(question["answer"]).run())
-
-
-def questions(lang: str) -> dict[str, dict[str, Any]]:
-    return tomllib.loads((CONTENT / lang / "distributions.toml").read_text("utf-8"))

@@ -19,12 +19,10 @@ from bn_ui.step_player.lesson import LEVELS, blanks, closed_ids, hidden, open_id
 from bn_ui.text import LANGUAGES, labels
 from tests.page_definitions import definitions
 from tests.ui.test_distributions import checked, kept, pick
-from tests.ui.test_small_batch import (  # noqa: F401 (fixtures)
+from tests.ui.test_small_batch import (
     BETA,
     GAMMA,
     X0,
-    _no_search_for_components,
-    _no_warning_about_a_missing_browser,
     arrived,
     press,
     write,
@@ -51,7 +49,7 @@ def numbers(app: AppTest, name: str) -> np.ndarray:
 
 
 def practise(app: AppTest, level: str) -> AppTest:
-    return checked(app.selectbox(key="fwd_practice").set_value(level).run())
+    return pick(app, "fwd_practice", level)
 
 
 # ---- it runs ---------------------------------------------------------------------------------
@@ -262,7 +260,7 @@ def test_a_file_does_not_tell_what_is_to_be_found():
     assert [row[0] for row in csv_rows(values, frozenset({"y"}))] == ["x", "x", "mu"]
 
 
-# ---- predict, quiz -------------------------------------------------------------------------------
+# ---- predict -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -274,15 +272,6 @@ def test_a_prediction_is_answered(lang: str):
     pick(app, "fwd_guess", "all")
     assert len(app.info) == 1
     assert len(app.success) == 0
-
-
-def test_quiz():
-    app = opened()
-    asked = [p for p in app.pills if (p.key or "").startswith("forward_quiz_")]
-    assert len(asked) >= 4
-    for pills in asked:
-        checked(app.pills(key=pills.key).set_value(pills.options[0]).run())
-    assert len(app.info) + len(app.success) == len(asked)
 
 
 def test_the_prediction_holds():

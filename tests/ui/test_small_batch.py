@@ -1,14 +1,11 @@
 """The batch that the step by step chapters share: what is read, set, refused, undone and linked."""
 
-import logging
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from bn_core import check_gradient, forward_train
@@ -20,24 +17,10 @@ from bn_ui import own_numbers, small_batch, text, url
 from bn_ui.batches import network_layer
 from bn_ui.small_batch import BACKWARD_BATCH, BETA, DY, EPS, GAMMA, LIMITS, PRESETS, TARGET, X
 from bn_ui.text import LANGUAGES, labels
-from tests.ui.test_distributions import ROUTER, checked, kept, pick
+from tests.ui.test_distributions import ROUTER, checked, kept, pick, shared_link
 
 X0 = own_numbers.parse(X.default, LIMITS).x
 BOXES = {"batch_x": X, "batch_gamma": GAMMA, "batch_beta": BETA}
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_about_a_missing_browser() -> Iterator[None]:
-    """Streamlit complains of calls outside of a session, which is what a test is."""
-    logging.disable(logging.WARNING)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-@pytest.fixture(autouse=True)
-def _no_search_for_components(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At every run of a test, Streamlit looks through all packages for components: 0.08 s."""
-    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", list)
 
 
 def arrived(chapter: str, **query: Any) -> AppTest:
@@ -440,7 +423,7 @@ def test_the_link_is_honoured_field_by_field(key: str):
 def test_the_link_is_honoured_as_a_whole_and_can_be_shared():
     app = opened(**OTHERS)
     assert app.query_params == OTHERS
-    (link,) = (code.value for code in app.code)
+    link = shared_link(app)
     assert urlsplit(link).path == "/backward"
     query = dict(parse_qsl(urlsplit(link).query))
     assert query.pop("lang") == "en"

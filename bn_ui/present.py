@@ -1,0 +1,80 @@
+"""Projector mode: larger type, one picture, and out of sight what a class does not need.
+
+It is in the link (``present=1``), so a teacher can prepare it; ``hide`` names the parts to leave
+out. Parts are hidden, not left undrawn: whoever leaves the mode finds everything as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from bn_ui import url
+from bn_ui.text import t
+
+PARTS = ("intro", "controls", "reading", "quiz", "more")
+ALWAYS = (
+    "intro",
+    "reading",
+    "quiz",
+    "more",
+)  # hidden in projector mode if the link says nothing else
+
+
+def _parts(raw: Any) -> str:
+    """Known parts, each once, in their order; a link may name what it wants."""
+    named = str(raw)[:100].split(",")
+    return ",".join(part for part in PARTS if part in named) or "-"
+
+
+PRESENT = url.choice("present", "", ("", "1"))
+HIDE = url.Field("hide", ",".join(ALWAYS), _parts)
+url.everywhere(PRESENT, HIDE)
+
+
+def active() -> bool:
+    return url.value(PRESENT) == "1"
+
+
+def part(name: str, n: int = 1) -> Any:
+    """A container for the n-th such part of a page: the link can hide it in projector mode."""
+    return st.container(key=f"part_{name}_{n}")
+
+
+def columns() -> tuple[Any, Any]:
+    """Columns for the picture and for its controls; without those the picture has it all."""
+    if active() and "controls" in url.value(HIDE):
+        picture, side = st.container(), st.container()
+    else:
+        picture, side = st.columns([3, 1], gap="large")
+    with side:
+        return picture, part("controls")
+
+
+def style() -> None:
+    """What projector mode changes in the page's looks."""
+    if not active():
+        return
+    hidden = [f'[class*="st-key-part_{name}"]' for name in url.value(HIDE).split(",")]
+    st.html(f"<style>{_LOOKS}{', '.join(hidden)} {{ display: none; }}</style>")
+
+
+# Streamlit measures in rem, so that everything grows with the root. The header holds the menu.
+_LOOKS = """
+html { font-size: 125%; }
+header[data-testid="stHeader"], [class*="st-key-lang"] { display: none; }
+[data-testid="stMainBlockContainer"] { padding-top: 0.5rem; max-width: none; }
+.bn-step { font-size: 1.15rem; }
+"""
+
+
+def switch() -> None:
+    """The button that enters projector mode, or leaves it."""
+    icon = ":material/close_fullscreen:" if active() else ":material/present_to_all:"
+    name = "leave" if active() else "enter"
+    st.button(t(f"present.{name}"), key="present_switch", icon=icon, on_click=_toggle)
+
+
+def _toggle() -> None:
+    url.assign(PRESENT, "" if active() else "1")
