@@ -26,7 +26,7 @@ QUIZ_SEED = url.integer("quiz_seed", _OWN, _OWN, MOST_SEED)
 def quiz(chapter: str, fields: Sequence[Field]) -> None:
     """A chapter's questions. ``fields`` is all that the page's link keeps."""
     url.load([QUIZ_SEED])
-    st.subheader(t("frame.quiz"), anchor=False)
+    st.header(t("frame.quiz"), anchor=False)
     head = st.container()
     seed = _seed()
     for n, asked in enumerate(quiz_questions(chapter, seed, language()), 1):

@@ -112,7 +112,7 @@ def show_errors(batch: SmallBatch) -> None:
             words, shown, (gradient, dtype), float(url.value(THRESHOLD)), without_bug
         ),
         base=figures.base(shown, without_bug, now, numbers),
-        alt=t("gradient_check.alt"),
+        alt=t("gradient_check.alt", **figures.places()),
         filename=f"batch-normalization-{CHAPTER}",
         caption=t("gradient_check.caption", **figures.places()),
         formats=["number"] * numbers.shape[1],
@@ -222,7 +222,7 @@ def seen(
 
 def who_sees_what(batch: SmallBatch) -> None:
     """The matrix, and what it says in words."""
-    st.subheader(t("gradient_check.matrix_title"), anchor=False)
+    st.header(t("gradient_check.matrix_title"), anchor=False)
     st.markdown(prose(CHAPTER, "matrix"))
     label = t("gradient_check.threshold")
     threshold = float(controls.pick(THRESHOLD, label, group("gradient_threshold")))

@@ -54,13 +54,13 @@ FIELDS = (*LINK, PREVIEW, *BACKWARD_BATCH, PLAN, VOTE, *HANDS)
 
 def builder() -> None:
     """Link and worksheet: one batch for both."""
-    st.subheader(t("teach.link_title"), anchor=False)
+    st.header(t("teach.link_title"), anchor=False)
     choice_column, link_column = st.columns([1, 1], gap="large")
     with choice_column:
         choose()
     with link_column:
         show_link(lesson())
-    st.subheader(t("teach.sheet_title"), anchor=False)
+    st.header(t("teach.sheet_title"), anchor=False)
     numbers_column, sheet_column = st.columns([1, 1], gap="large")
     with numbers_column:
         batch = batch_controls(BACKWARD_BATCH)
@@ -187,7 +187,7 @@ def sheet_button(printed: worksheet.Sheet, lang: str, *, answers: bool) -> None:
 
 
 def plans() -> None:
-    st.subheader(t("teach.plan_title"), anchor=False)
+    st.header(t("teach.plan_title"), anchor=False)
     plan = controls.pick(PLAN, t("teach.plan"), group("teach_plans"))
     st.markdown(plan_text(plan))
 
@@ -210,7 +210,7 @@ def plan_text(plan: str) -> str:
 
 
 def hands() -> None:
-    st.subheader(t("teach.hands_title"), anchor=False)
+    st.header(t("teach.hands_title"), anchor=False)
     chapters = {chapter: t(f"chapters.{chapter}") for chapter in PREDICTIONS}
     chapter = controls.select(VOTE, t("teach.hands_of"), chapters, on_change=clear)
     question = questions(chapter)[PREDICTIONS[chapter]]
@@ -261,7 +261,7 @@ def answers() -> None:
     """All questions of the chapter of the link, with the numbers of its seed."""
     chapter, seed = url.value(TO), url.value(SEED)
     found = answer_key(chapter, seed, language())
-    st.subheader(t("teach.answers_title"), anchor=False)
+    st.header(t("teach.answers_title"), anchor=False)
     named = t(f"chapters.{chapter}")
     with st.expander(t("teach.answers", chapter=named, seed=seed)):
         for n, entry in enumerate(found, 1):

@@ -80,8 +80,8 @@ def test_it_opens_with_all_its_pictures(lang: str):
     assert not app.warning
     assert app.title[0].value == labels(lang)["chapters.backward"]
     keys = [e.key for e in app.get("bidi_component") if not e.key.endswith("_copy_link")]
-    assert keys == [PLAYER, PATHS, JACOBIAN, DESCENT, "backward_quiz_kept"]
-    titles = {subheader.value for subheader in app.subheader}
+    assert keys == [PLAYER, PATHS, JACOBIAN, DESCENT, "backward_quiz_kept", "page_aids"]
+    titles = {header.value for header in app.header}
     for name in ("misprint", "paths", "jacobian", "descent"):
         assert labels(lang)[f"backward.{name}_title"] in titles
 
@@ -350,7 +350,7 @@ def test_one_step_of_descent(eta: float):
     before = half_squared_error(FWD.y, T0)[0]
     after = half_squared_error(gamma * FWD.x_hat + beta, T0)[0]
     slope = (GRADS.dgamma**2).sum() + (GRADS.dbeta**2).sum()
-    wanted = [GAMMA[1], gamma[1], BETA[1], beta[1], before, after, before - eta * slope]
+    wanted = [GAMMA[1], gamma[1], BETA[1], beta[1], before, after, before - eta * slope, eta]
     assert cells == pytest.approx(wanted)
     marker = figure["data"][2]
     assert (marker["x"], marker["y"]) == ([eta], [pytest.approx(after)])

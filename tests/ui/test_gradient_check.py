@@ -84,7 +84,10 @@ def texts(app: AppTest) -> str:
 class TestPrediction:
     def test_the_picture_is_covered_until_there_is_a_guess(self):
         app = arrived(gc_h=1e-3)
-        assert [e.key for e in app.get("bidi_component")] == ["gradient_check_quiz_kept"]
+        assert [e.key for e in app.get("bidi_component")] == [
+            "gradient_check_quiz_kept",
+            "page_aids",
+        ]
         assert app.query_params["gc_h"] == "0.001"
         pick(app, "gc_guess", "better")
         assert len(app.info) == 1

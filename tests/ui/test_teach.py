@@ -74,7 +74,7 @@ def test_it_opens(lang: str):
     assert app.title[0].value == labels(lang)["chapters.teach"]
     assert chapter_of(link(app)) == "forward"
     assert query(link(app)) == {"lang": lang}
-    titles = [s.value for s in app.subheader]
+    titles = [s.value for s in app.header]
     for name in ("link", "sheet", "plan", "hands"):
         assert labels(lang)[f"teach.{name}_title"] in titles
 
