@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page
 
+from bn_ui.numbers import number_text
 from bn_ui.questions import quiz_names, quiz_questions
-from bn_ui.text import LANGUAGES, labels, number_text
+from bn_ui.text import LANGUAGES, labels
 from tests.browser.driving import HELPERS
 
 pytestmark = pytest.mark.browser
