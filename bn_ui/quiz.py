@@ -18,6 +18,7 @@ from bn_ui.text import language, t
 from bn_ui.url import Field
 
 _SEED_BOX = "quiz_seed_box"
+_PLACES = "◯①②③④⑤⑥⑦⑧⑨"  # all as wide as the first: nothing moves under the finger
 _OWN = -1  # stands for the seed that this browser drew, which no link holds
 QUIZ_SEED = url.integer("quiz_seed", _OWN, _OWN, MOST_SEED)
 
@@ -115,9 +116,8 @@ def _put_in_order(asked: Asked, key: str) -> list[str]:
     chosen: list[str] = st.session_state.setdefault(key, [])
     with st.container(horizontal=True, gap="small"):
         for step in asked.task.offered:
-            words = asked.words.options[step]
-            place = chosen.index(step) + 1 if step in chosen else None
-            label = t("quiz.step", n=place, step=words) if place else words
+            place = chosen.index(step) + 1 if step in chosen else 0
+            label = f"{_PLACES[place]} {asked.words.options[step]}"
             st.button(label, key=f"{key}_{step}", on_click=_toggle, args=(key, step))
         st.button(
             t("quiz.start_over"),

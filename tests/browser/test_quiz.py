@@ -210,7 +210,7 @@ def test_the_keyboard_alone(quiz: Callable[..., Quiz]):
     for n, step in enumerate(ASKED["order"].task.answer, 1):
         go(page, page.locator(f".st-key-forward_quiz_order_{SEED}_{step} button"))
         keys.press("Enter")
-        it.until("document.activeElement.innerText.startsWith(given)", f"{n}.")
+        it.until("document.activeElement.innerText.trim().startsWith(given)", "◯①②③④⑤⑥"[n])
     it.counts(1)
     go(page, page.locator(f".st-key-forward_quiz_variance_{SEED} input"))
     keys.type(number_text(ASKED["variance"].task.answer))
@@ -235,9 +235,12 @@ def test_the_keyboard_alone(quiz: Callable[..., Quiz]):
 def test_on_a_phone(tab: Callable[..., tuple[Page, str]], lang: str):
     """By touch, without sideways scrolling, and in the other language afterwards."""
     it = Quiz(*tab(phone=True)).open(f"/forward?lang={lang}&quiz_seed={SEED}")
-    for step in ASKED["order"].task.answer:
-        it.page.locator(f".st-key-forward_quiz_order_{SEED}_{step} button").tap()
-        it.until("bn.idle()")
+    for n, step in enumerate(ASKED["order"].task.answer, 1):
+        button = it.page.locator(f".st-key-forward_quiz_order_{SEED}_{step} button")
+        wide = button.bounding_box()["width"]
+        button.tap()
+        button.get_by_text("◯①②③④⑤⑥"[n]).wait_for()
+        assert abs(button.bounding_box()["width"] - wide) < 1
     it.counts(1, lang)
     assert it.page.evaluate(
         "[...document.querySelectorAll('html, [data-testid=stMain]')]"

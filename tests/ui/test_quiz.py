@@ -129,12 +129,12 @@ def test_steps_are_put_in_order_taken_out_and_started_over():
     widget = key("forward", order)
     answer(app, "forward", order, ["y", "mu"])
     label = {step: app.button(key=f"{widget}_{step}").label for step in order.task.needs}
-    assert label["y"].startswith("1. ")
-    assert label["mu"].startswith("2. ")
-    assert label["var"] == order.words.options["var"]
+    assert label["y"].startswith("① ")
+    assert label["mu"].startswith("② ")
+    assert label["var"] == f"◯ {order.words.options['var']}"
     assert not said(app)
     press(app, f"{widget}_y")
-    assert app.button(key=f"{widget}_mu").label.startswith("1. ")
+    assert app.button(key=f"{widget}_mu").label.startswith("① ")
     answer(app, "forward", order, ["var", "centred", "std", "x_hat", "y"])
     assert said(app) == [order.words.hints["var"]]
     press(app, f"{widget}_over")
@@ -166,7 +166,7 @@ def test_the_language_changes_the_words_only():
             if name in given and name != "order"
         ]
         mu = app.button(key=f"{key('forward', asked['order'])}_mu").label
-        assert mu == f"1. {asked['order'].words.options['mu']}"
+        assert mu == f"① {asked['order'].words.options['mu']}"
 
 
 def test_answers_are_there_after_a_visit_to_another_chapter():
@@ -181,7 +181,7 @@ def test_answers_are_there_after_a_visit_to_another_chapter():
     app.switch_page("../pages/forward.py")
     checked(app.run())
     assert said(app) == before
-    assert app.button(key=f"{key('forward', FORWARD['order'])}_mu").label.startswith("1. ")
+    assert app.button(key=f"{key('forward', FORWARD['order'])}_mu").label.startswith("① ")
 
 
 # ---- seed ----------------------------------------------------------------------------------------
