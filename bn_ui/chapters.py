@@ -19,6 +19,5 @@ CHAPTERS = (
     Chapter("forward", section="work", icon=":material/arrow_forward:"),
     Chapter("backward", section="work", icon=":material/arrow_back:"),
     Chapter("gradient_check", section="work", icon=":material/rule:"),
-    Chapter("teach", section="teach", icon=":material/school:"),
 )
 HOME = "distributions"  # what "/" shows

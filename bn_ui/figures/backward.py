@@ -75,17 +75,12 @@ def paths_changes(nudges: Nudges, offsets: np.ndarray) -> list[Change]:
     lowest = np.minimum(tops.min(axis=(0, 2)), -np.abs(nudges.dx).max(axis=1))
     top = rung(1.1 * np.maximum(highest, -lowest), LADDER)
     found.append(layout("yaxis", "range", np.stack([-top, top], axis=1)))
-    size = sum(np.abs(getattr(nudges, part)) for part in PARTS)
-    sums = _snapped(nudges.dx, size)
-    found.append(cells(np.concatenate([paths_numbers(nudges, offsets), sums], axis=1)))
+    found.append(cells(paths_numbers(nudges, offsets)))
     return found
 
 
 def paths_numbers(nudges: Nudges, offsets: np.ndarray) -> np.ndarray:
-    """(n, 9): the cells of `paths_table`, then by how much x was moved, and a zero.
-
-    In the picture ∂ℓ/∂x of every sample follows: see `sum_cells`.
-    """
+    """(n, 9): the cells of `paths_table`, then by how much x was moved, and a zero."""
     size = sum(np.abs(getattr(nudges, part)) for part in PARTS)
     total = size.sum(axis=1)
     apart = np.abs(nudges.dx - nudges.dx_compact).max(axis=1)
@@ -105,11 +100,6 @@ def paths_numbers(nudges: Nudges, offsets: np.ndarray) -> np.ndarray:
 
 PATHS_FORMATS = ["number"] * 6 + ["percent", "number", "number"]
 NUDGE_CELL, _ZERO_CELL = 7, 8
-
-
-def sum_cells(m: int) -> range:
-    """Where a sentence finds the sums that the diamonds show, one a sample."""
-    return range(len(PATHS_FORMATS), len(PATHS_FORMATS) + m)
 
 
 def paths_table(words: Words) -> Table:
@@ -218,17 +208,6 @@ def jacobian_figure(words: Words, jacobian: np.ndarray, texts: Sequence[Sequence
     return {"data": data, "layout": parts.canvas(360) | axes, "narrow": parts.canvas(340) | axes}
 
 
-def off_diagonal(jacobian: np.ndarray, texts: Sequence[Sequence[str]]) -> tuple[str, str]:
-    """Lowest and highest number beside the diagonal; dashes if nothing is there."""
-    rows, columns = np.nonzero(~np.eye(len(jacobian), dtype=bool))
-    if len(rows) == 0:
-        return "–", "–"
-    numbers = jacobian[rows, columns]
-    ends = (int(numbers.argmin()), int(numbers.argmax()))
-    low, high = (texts[rows[n]][columns[n]] for n in ends)
-    return low, high
-
-
 def eigenvalue_table(words: Words, m: int) -> Table:
     """Directions, the eigenvalue computed from the matrix, and the one by the formula."""
     labels = [words["shift_all"], words["stretch_all"], words["others"].format(n=m - 2)]
@@ -289,17 +268,14 @@ def descent_figure(words: Words, rates: np.ndarray, descent: Descent) -> Figure:
 
 
 def descent_changes(rates: np.ndarray, descent: Descent, feature: int) -> list[Change]:
-    """The marker, and one feature's γ and β, at every rate; the first rate is 0.
-
-    The last cell is the rate itself.
-    """
+    """The marker, and one feature's γ and β, at every rate; the first rate is 0."""
     gamma, beta = descent.gamma[:, feature], descent.beta[:, feature]
     pairs = ((gamma[:1], gamma), (beta[:1], beta), (descent.loss[:1], descent.loss))
     columns = [np.broadcast_to(a, rates.shape) for pair in pairs for a in pair]
     return [
         trace(2, "x", np.asarray(rates, float)[:, np.newaxis]),
         trace(2, "y", descent.loss[:, np.newaxis]),
-        cells(np.stack([*columns, descent.predicted, np.asarray(rates, float)], axis=1)),
+        cells(np.stack([*columns, descent.predicted], axis=1)),
     ]
 
 
@@ -309,7 +285,7 @@ def descent_now(descent: Descent, rate: float, feature: int) -> list[Change]:
     return [replace(change, rows=change.rows[1:]) for change in both]
 
 
-DESCENT_FORMATS = ["number"] * 8
+DESCENT_FORMATS = ["number"] * 7
 
 
 def descent_table(words: Words) -> Table:

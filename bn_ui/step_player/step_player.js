@@ -44,6 +44,7 @@ class StepPlayer {
     const awaited = place.token < this.sent && performance.now() < this.expires;
     const next = awaited || this.proposing ? this.at : place;
     this.place(next);
+    document.documentElement.lang = { zh: "zh-CN" }[this.message.lang] ?? this.message.lang;
     this.wordBar();
     this.show();
     this.fetchTypesetter();
@@ -343,7 +344,6 @@ class StepPlayer {
       what: names[step.name].what,
     });
     say(this.part("heading"), heading);
-    this.part("general").setAttribute("aria-label", heading);
     this.part("why").innerHTML = this.typesetter.sentence(step.why);
     this.part("general").innerHTML = this.tex(`\\displaystyle ${step.tex}`);
     this.part("filled").innerHTML = this.tex(`\\displaystyle ${this.filled(step)}`);
