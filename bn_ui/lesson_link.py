@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from bn_core import forward_train
 from bn_ui import url
 from bn_ui.batches import Hidden, hidden_batch
+from bn_ui.present import ALWAYS, PARTS
 from bn_ui.small_batch import BACKWARD_BATCH, BATCH, PRESETS
 from bn_ui.step_player import Place, place
 from bn_ui.url import Field
 
-HIDEABLE = ("controls", "reading", "quiz", "more")
 # The chapters that work on the small batch: what each takes of it.
 SMALL_BATCH: Mapping[str, tuple[Field, ...]] = {
     "forward": BATCH,
@@ -53,7 +53,7 @@ class Lesson:
     lang : a language, or "" for that of each learner's browser
     quiz_seed : numbers of the quiz, the same for everyone; None: each learner gets their own
     present : projector mode
-    hide : parts of the frame that are left out, of ``HIDEABLE``
+    hide : parts that are left out in projector mode, of ``present.PARTS``
     revealed : predictions start uncovered
     """
 
@@ -62,17 +62,18 @@ class Lesson:
     lang: str = ""
     quiz_seed: int | None = None
     present: bool = False
-    hide: Sequence[str] = ()
+    hide: Sequence[str] = ALWAYS
     revealed: bool = False
 
     def query(self) -> dict[str, str]:
         """The link's parameters: what differs from opening the chapter plainly."""
+        hide = ",".join(part for part in PARTS if part in self.hide) or "-"
         wanted = {
             "lang": self.lang,
             **self.parameters,
             "quiz_seed": "" if self.quiz_seed is None else str(self.quiz_seed),
             "present": "1" if self.present else "",
-            "hide": ",".join(part for part in HIDEABLE if part in self.hide),
+            "hide": hide if self.present and set(self.hide) != set(ALWAYS) else "",
             "revealed": "1" if self.revealed else "",
         }
         return {key: text for key, text in wanted.items() if text}

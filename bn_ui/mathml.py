@@ -78,7 +78,9 @@ def _atom(tokens: list[str]) -> tuple[str, list[str]]:
         return f"<mn>{token}</mn>", rest
     if token.isascii() and token.isalpha():
         return f"<mi>{token}</mi>", rest
-    if token in "-+=()/|,":
+    if token in "()":  # one that carries a power would stay small beside its stretched partner
+        return f'<mo stretchy="false">{token}</mo>', rest
+    if token in "-+=/|,":
         return f"<mo>{escape(token.replace('-', '−'))}</mo>", rest
     raise ValueError(f"{token!r} is not LaTeX that this module knows")
 

@@ -117,15 +117,24 @@ def switch(key: str, default: bool = False) -> Field:
     return Field(key, default, clean, read, write=lambda value: str(int(value)))
 
 
-def several(key: str, options: Sequence[str]) -> Field:
-    """Any number of ``options`` (by default none), in their order; a comma between them."""
+def several(key: str, options: Sequence[str], default: Sequence[str] = ()) -> Field:
+    """Any number of ``options``, in their order: a comma between them, or "-" for none."""
 
     def clean(raw: Any) -> list[str]:
         if not isinstance(raw, list | tuple):
             raise ValueError(f"{key} must be a list of {options}, got {raw!r}")
-        return [option for option in options if option in raw]  # what a widget returns: a list
+        known = [option for option in options if option in raw]
+        if raw and not known:
+            raise ValueError(f"{key} must be some of {options}, got {raw!r}")
+        return known  # what a widget returns: a list
 
-    return Field(key, (), clean, lambda text: text.split(","), ",".join)
+    def read(text: str) -> list[str]:
+        return [] if text == "-" else text.split(",")
+
+    def write(value: Sequence[str]) -> str:
+        return "" if tuple(value) == tuple(default) else ",".join(value) or "-"
+
+    return Field(key, tuple(default), clean, read, write)
 
 
 def text(

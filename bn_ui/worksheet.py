@@ -192,7 +192,11 @@ STYLE = """
 body { margin: 0 auto; max-width: 180mm; padding: 4mm; background: #fff; color: #000;
   font: 11pt/1.4 "Noto Serif CJK SC", "Songti SC", "SimSun", Georgia, "Times New Roman", serif }
 h1 { font-size: 17pt; margin: 0 0 1mm } h2 { font-size: 13pt; margin: 6mm 0 2mm }
-p { margin: 1.5mm 0 } math { font-size: 12pt } math[display=block] { margin: 0; text-align: left }
+p { margin: 1.5mm 0 }
+math { font-size: 12pt; font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math",
+  "Times New Roman", serif }
+math[display=block] { margin: 0; text-align: left }
+msub > :last-child { padding-top: .35em } /* fonts without a table for formulas set it too high */
 .identity { font-weight: bold } .name { margin: 5mm 0 2mm; white-space: pre-wrap }
 .tables { display: flex; flex-wrap: wrap; gap: 4mm 8mm; align-items: flex-start }
 .step { display: flex; flex-wrap: wrap; gap: 2mm 8mm; justify-content: space-between;

@@ -9,7 +9,6 @@ from bn_ui.chapters import CHAPTERS
 from bn_ui.figures import teach as figures
 from bn_ui.figures.changes import Table
 from bn_ui.lesson_link import (
-    HIDEABLE,
     PLACES,
     PREDICTIONS,
     SCENES,
@@ -21,6 +20,7 @@ from bn_ui.lesson_link import (
     scene,
 )
 from bn_ui.live_chart import Picture, live_chart
+from bn_ui.present import ALWAYS, PARTS
 from bn_ui.questions import answer_key
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch, batch_controls, reset_with
 from bn_ui.step_player.lesson import LEVELS, closed_ids
@@ -42,7 +42,7 @@ PRESENT = url.switch("teach_present")
 REVEALED = url.switch("teach_revealed")
 SAME_QUIZ = url.switch("teach_same_quiz")
 SEED = url.integer("teach_seed", 0, 0, 9999)
-HIDE = url.several("teach_hide", HIDEABLE)
+HIDE = url.several("teach_hide", PARTS, ALWAYS)
 PREVIEW = url.switch("teach_preview")
 LINK = (TO, SCENE, *STEPS.values(), PRACTICE, LANG, PRESENT, REVEALED, SAME_QUIZ, SEED, HIDE)
 PLANS = ("45", "90", "phone")
@@ -86,12 +86,12 @@ def choose() -> None:
         st.caption(t("teach.numbers_below"))
     names = {"page": t("teach.lang_page"), **LANGUAGES, "any": t("teach.lang_any")}
     controls.select(LANG, t("teach.lang"), names)
-    controls.switch(PRESENT, t("teach.present"))
+    if controls.switch(PRESENT, t("teach.present")):
+        controls.several(HIDE, t("teach.hide"), group("teach_hide"))
     controls.switch(REVEALED, t("teach.revealed"))
     same = controls.switch(SAME_QUIZ, t("teach.same_quiz"))
     if same or chapter == "distributions":
         controls.number(SEED, t("teach.seed"), 0, 9999, width=160)
-    controls.several(HIDE, t("teach.hide"), group("teach_hide"))
 
 
 def lesson() -> Lesson:
@@ -148,7 +148,7 @@ def summary(made: Lesson) -> str:
         lines.append(t("teach.present"))
     if made.revealed:
         lines.append(t("teach.revealed"))
-    if made.hide:
+    if made.present and made.hide:
         hidden = t("teach.comma").join(t(f"teach_hide.{part}") for part in made.hide)
         lines.append(t("teach.opens_without", parts=hidden))
     return "\n".join([lines[0], "", *(f"- {line}" for line in lines[1:])])

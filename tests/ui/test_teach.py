@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,9 +15,9 @@ from streamlit.testing.v1 import AppTest
 from bn_ui import lesson_link, share
 from bn_ui.chapters import CHAPTERS
 from bn_ui.figures import teach as figures
-from bn_ui.lesson_link import HIDEABLE, PREDICTIONS, SCENES, Lesson, plan_lessons, scene
+from bn_ui.lesson_link import PREDICTIONS, SCENES, Lesson, plan_lessons, scene
 from bn_ui.small_batch import BACKWARD_BATCH, PRESETS
-from bn_ui.text import LANGUAGES, labels, sections
+from bn_ui.text import LANGUAGES, labels, questions, sections
 from tests.page_definitions import PAGES, definitions
 from tests.ui.test_distributions import checked, kept, pick
 from tests.ui.test_small_batch import (
@@ -54,6 +55,11 @@ def chapter_of(address: str) -> str:
 def own(parameters: dict[str, str]) -> dict[str, str]:
     """Without what the frame reads."""
     return {key: text for key, text in parameters.items() if key not in FRAME}
+
+
+def kept_by_the_page(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Not the language, if it is the browser's; nor "revealed", which a copy starts without."""
+    return {key: text for key, text in parameters.items() if key not in ("lang", "revealed")}
 
 
 def select(app: AppTest, key: str, option: str) -> AppTest:
@@ -131,7 +137,7 @@ def assert_opens(chapter: str, parameters: dict[str, str]) -> AppTest:
     """The chapter takes every parameter as it stands, with nothing to complain of."""
     app = arrived(chapter, **parameters)
     assert not app.error
-    assert own(dict(app.query_params)) == own(parameters)
+    assert kept_by_the_page(app.query_params) == kept_by_the_page(parameters)
     assert not [toast for toast in app.toast if toast.value == labels("en")["frame.link_misread"]]
     return app
 
@@ -226,10 +232,21 @@ def test_a_preview_is_the_link():
     assert frame.proto.src == link(app)
 
 
+def test_a_revealed_link_gives_the_answer():
+    right = questions("forward", "en")["same_shift"].why
+    for lesson, shown in ((Lesson("forward"), False), (Lesson("forward", revealed=True), True)):
+        app = arrived("forward", **lesson.query())
+        assert any(right in text.value for text in app.markdown) is shown
+
+
 def test_hidden_parts_are_in_one_order():
-    assert Lesson("forward", hide=("more", "quiz")).query() == {"hide": "quiz,more"}
-    assert Lesson("forward", hide=HIDEABLE).query() == {"hide": ",".join(HIDEABLE)}
-    assert Lesson("forward").query() == {}
+    assert Lesson("forward", present=True, hide=("more", "quiz")).query() == {
+        "present": "1",
+        "hide": "quiz,more",
+    }
+    assert Lesson("forward", present=True, hide=()).query() == {"present": "1", "hide": "-"}
+    assert Lesson("forward", present=True).query() == {"present": "1"}
+    assert Lesson("forward", hide=("quiz",)).query() == {}, "only a projection leaves parts out"
 
 
 @pytest.mark.parametrize("chapter", PAGE.TAUGHT)
@@ -266,7 +283,10 @@ def test_hostile_links_mean_the_default(key: str):
     for linked in HOSTILE[key]:
         app = opened(**{key: linked})
         assert not app.error
-        assert kept(app, key) in (default, list(default) if default == () else default), linked
+        assert kept(app, key) in (
+            default,
+            list(default) if isinstance(default, tuple) else default,
+        ), linked
         assert dict(app.query_params) == {}
 
 
@@ -281,7 +301,13 @@ def test_what_can_be_understood_of_a_list_stays():
 
 
 def test_reset():
-    app = opened(teach_chapter="backward", teach_hide="quiz", teach_hands_1=4, batch_x="1~2_3~4")
+    app = opened(
+        teach_chapter="backward",
+        teach_present=1,
+        teach_hide="quiz",
+        teach_hands_1=4,
+        batch_x="1~2_3~4",
+    )
     press(app, "teach_reset")
     assert dict(app.query_params) == {}
 
