@@ -18,6 +18,7 @@ from bn_core.summaries import rung
 from bn_ui.figures import parts
 from bn_ui.figures.changes import Change, Table, cells, layout, trace
 from bn_ui.figures.parts import Figure, Words
+from bn_ui.numbers import ZERO
 
 PARTS = ("via_x_hat", "via_var", "via_mu")
 _PART_COLOURS = {"via_x_hat": "x_hat", "via_var": "var", "via_mu": "mu"}
@@ -26,7 +27,6 @@ _HALF_WIDTH = 0.3  # of a bar; samples are 1 apart
 _TOTAL, _DETACHED = range(len(PARTS), len(PARTS) + 2)
 # Ends of the vertical axis: 1, 2 or 5 times a power of ten, so that it seldom has to move.
 LADDER = tuple(digit * 10.0**power for power in range(-12, 16) for digit in (1, 2, 5))
-ZERO = 1e-12  # share of its terms below which a sum is rounding error
 
 NUDGE_RANGE = (-3.0, 3.0)
 NUDGES = np.round(np.linspace(*NUDGE_RANGE, 121), 6)
@@ -47,15 +47,7 @@ def paths_figure(words: Words, m: int, *, detached: bool) -> Figure:
         | {"tickvals": list(range(1, m + 1)), "showgrid": False},
         "yaxis": parts.axis((0, 1), words["axis_dx"], range=[-1, 1])
         | {"zeroline": True, "zerolinecolor": "@text", "zerolinewidth": 1},
-        "showlegend": True,
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-            "font": {"size": 12},
-        },
-    }
+    } | parts.legend()
     wide = parts.canvas(360) | axes
     wide["margin"] = {"l": 56, "r": 8, "t": 64, "b": 42}
     narrow = parts.canvas(400) | axes
@@ -273,15 +265,7 @@ def descent_figure(words: Words, rates: np.ndarray, descent: Descent) -> Figure:
         "xaxis": parts.axis((0, 1), words["axis_eta"], range=[rates[0] - 0.02, rates[-1] + 0.02]),
         "yaxis": parts.axis((0, 1), words["axis_loss"])
         | {"range": [low - 2 * margin, max(high, start) + margin]},
-        "showlegend": True,
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-            "font": {"size": 12},
-        },
-    }
+    } | parts.legend()
     wide, narrow = parts.canvas(320) | axes, parts.canvas(340) | axes
     wide["margin"] = {"l": 56, "r": 8, "t": 40, "b": 42}
     narrow["margin"] = {"l": 48, "r": 4, "t": 84, "b": 42}

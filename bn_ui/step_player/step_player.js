@@ -379,8 +379,9 @@ class StepPlayer {
       const { q, i } = part.dataset;
       part.style.color = this.colour(q);
       if (part.closest(".bn-filled")) part.title = this.full(q, i ?? this.at.i - 1);
-      const pointed = q === this.at.q && (i === undefined || this.isSample(i) || !i);
-      part.classList.toggle("bn-marked", pointed || (i !== undefined && this.isSample(i)));
+      // Of one sample's number the sample is pointed at, of all others the quantity.
+      const pointed = i === undefined ? q === this.at.q : this.isSample(i);
+      part.classList.toggle("bn-marked", pointed);
     }
   }
 
