@@ -21,4 +21,5 @@ CHAPTERS = (
     Chapter("gradient_check", section="work", icon=":material/rule:"),
     Chapter("teach", section="teach", icon=":material/school:"),
 )
+LESSONS = tuple(chapter for chapter in CHAPTERS if chapter.section != "teach")  # for learners
 HOME = "distributions"  # what "/" shows

@@ -5,7 +5,7 @@ from string import ascii_uppercase
 import streamlit as st
 
 from bn_ui import controls, share, url, worksheet
-from bn_ui.chapters import CHAPTERS
+from bn_ui.chapters import LESSONS
 from bn_ui.figures import teach as figures
 from bn_ui.figures.changes import Table
 from bn_ui.lesson_link import (
@@ -28,7 +28,7 @@ from bn_ui.text import LANGUAGES, Question, group, language, prose, questions, t
 
 CHAPTER = "teach"
 MOST_OPTIONS = 6
-TAUGHT = tuple(chapter.name for chapter in CHAPTERS if chapter.name != CHAPTER)
+TAUGHT = tuple(chapter.name for chapter in LESSONS)
 
 TO = url.choice("teach_chapter", "forward", TAUGHT)
 SCENE = url.choice("teach_scene", "open", SCENES)

@@ -15,7 +15,7 @@ from typing import Any
 import streamlit as st
 
 from bn_core.exercises import MOST_SEED
-from bn_ui.chapters import CHAPTERS
+from bn_ui.chapters import LESSONS
 from bn_ui.component import component
 from bn_ui.questions import quiz_names
 
@@ -79,7 +79,7 @@ def _valid(stored: Any) -> Mapping[str, list[str]]:
     """Of what the browser says, the questions that there are."""
     if not isinstance(stored, dict):
         return {}
-    lists = {c.name: stored.get(c.name) for c in CHAPTERS}
+    lists = {c.name: stored.get(c.name) for c in LESSONS}
     return {
         chapter: [name for name in quiz_names(chapter) if name in names]
         for chapter, names in lists.items()

@@ -8,7 +8,7 @@ from bn_ui.small_batch import SmallBatch
 from bn_ui.take_along import templates as shared
 from bn_ui.take_along.language import cell
 from bn_ui.take_along.program import Cell, TakeAlong
-from bn_ui.take_along.steps import DATA, FUNCTIONAL, UPSTREAM, checking_cells, layer_takes
+from bn_ui.take_along.steps import DATA, FUNCTIONAL, UPSTREAM, layer_takes, referee_cells
 from bn_ui.text import group, t
 
 STEP_SIZE = """
@@ -110,7 +110,8 @@ def _numpy(batch: SmallBatch, h: float, bug: str) -> list[Cell]:
         cell(shared.SHOW["numpy"]),
         cell(BACKWARD_PASS, "backward_pass", **_passes("numpy")),
         *_bug(bug, "numpy"),
-        *checking_cells("numpy"),
+        *referee_cells("numpy"),
+        cell(shared.RELATIVE_ERROR, "relative_error"),
         cell(COMPARE, "compare"),
     ]
 
@@ -119,7 +120,7 @@ def _torch(batch: SmallBatch, h: float, bug: str) -> list[Cell]:
     takes = layer_takes(batch)
     imports = "import itertools\n\n" + shared.IMPORTS["torch"]
     imports += "\n" + FUNCTIONAL if takes else ""
-    loss, central, relative_error = checking_cells("torch")
+    loss, central = referee_cells("torch")
     right = [cell(AUTOGRAD)]
     wrong = [cell(BACKWARD_PASS, **_passes("torch")), *_bug(bug, "torch"), cell(AUTOGRAD_BUG)]
     return [
@@ -128,6 +129,6 @@ def _torch(batch: SmallBatch, h: float, bug: str) -> list[Cell]:
         cell(LAYER_LOSS) if takes else loss,
         *(right if bug == RIGHT else wrong),
         central,
-        relative_error,
+        cell(shared.RELATIVE_ERROR),
         cell(COMPARE),
     ]

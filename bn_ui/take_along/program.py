@@ -20,6 +20,7 @@ import numpy as np
 
 WIDTH = 88
 MOST_NUMBERS = 2000  # of a batch written out
+NAMES = {"x̂": "x_hat", "σ²": "var", "μ": "mu", "γ": "gamma", "β": "beta", "ε": "eps"}
 _FUNCTION = re.compile(r"(#.*\n)*(@.*\n)?def ")
 _COMMENT = re.compile(r"^( *)#: (\w+)$", re.MULTILINE)
 
@@ -57,9 +58,13 @@ def fill(template: str, comments: Mapping[str, str], **places: str) -> str:
 
 
 def quoted(word: str) -> str:
-    """A word as it may stand inside double quotes. Terminals in China may know GBK only."""
-    plain = word.replace("x̂", "x_hat")
-    return json.dumps(plain, ensure_ascii=False)[1:-1]
+    """A word as it may stand inside double quotes, its symbols called as they are in the code.
+
+    So English words are ASCII, and Chinese ones GBK: a terminal may know no more.
+    """
+    for symbol, name in NAMES.items():
+        word = word.replace(symbol, name)
+    return json.dumps(word, ensure_ascii=False)[1:-1]
 
 
 def literal(values: np.ndarray) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bn_core.derivation import BACKWARD, FORWARD, MISPRINT, Formula
+from bn_core.misprint import STEP as STEP_SIZE
+from bn_core.misprint import ZERO
 from bn_ui.small_batch import SmallBatch
 from bn_ui.take_along import templates as shared
 from bn_ui.take_along.language import cell, step_cell
@@ -44,9 +46,11 @@ MISPRINT_NUMPY = """
 #: misprint
 $printed
 
-numeric = central_differences(lambda x: loss(x, gamma, beta), x, h=1e-5)
-show("dx_error: $word_error_right", relative_error(dx, numeric))
-show("dx_printed_error: $word_error_printed", relative_error(dx_printed, numeric))
+#: small_h
+h = $h * min(1.0, np.sqrt(var + eps).min())
+numeric = central_differences(lambda x: loss(x, gamma, beta), x, h)
+show("dx_error: $word_error_right", disagreement(dx, numeric))
+show("dx_printed_error: $word_error_printed", disagreement(dx_printed, numeric))
 """
 
 # ---- PyTorch -----------------------------------------------------------------------------------
@@ -104,8 +108,8 @@ MISPRINT_TORCH = """
 dx_hat, dvar, dmu = x_hat.grad, var.grad, mu.grad
 $right
 $printed
-show("dx_error: $word_error_right", relative_error(dx, x.grad))
-show("dx_printed_error: $word_error_printed", relative_error(dx_printed, x.grad))
+show("dx_error: $word_error_right", disagreement(dx, x.grad))
+show("dx_printed_error: $word_error_printed", disagreement(dx_printed, x.grad))
 """
 
 
@@ -166,23 +170,31 @@ def _backward_numpy(batch: SmallBatch) -> list[Cell]:
         cell(shared.SHOW["numpy"]),
         cell(FORWARD_AGAIN, "forward_first", forward=shared.forward_lines("numpy")),
         *_steps(BACKWARD),
-        *checking_cells("numpy"),
+        *referee_cells("numpy"),
+        _disagreement("numpy"),
         cell(
             MISPRINT_NUMPY,
             "misprint",
             printed=shared.line(MISPRINT["printed"], name="dx_printed"),
+            h=repr(STEP_SIZE),
         ),
     ]
 
 
-def checking_cells(library: str) -> list[Cell]:
-    """Central differences of the loss ℓ = Σ ∂y·y, and how far off a gradient is."""
+def referee_cells(library: str) -> list[Cell]:
+    """The loss ℓ = Σ ∂y·y, and its central differences."""
     loss = shared.LOSS.strip("\n")
     return [
         cell(loss, "loss", forward=shared.forward_lines(library, "    ")),
         cell(shared.CENTRAL[library], "central"),
-        cell(shared.RELATIVE_ERROR, "relative_error"),
     ]
+
+
+def _disagreement(library: str) -> Cell:
+    code = (
+        shared.DISAGREEMENT if library == "numpy" else shared.DISAGREEMENT.replace("np.", "torch.")
+    )
+    return cell(code, "disagreement", zero=repr(ZERO))
 
 
 def _backward_torch(batch: SmallBatch) -> list[Cell]:
@@ -197,6 +209,6 @@ def _backward_torch(batch: SmallBatch) -> list[Cell]:
         cell(shared.SHOW["torch"]),
         cell(AUTOGRAD, forward=shared.forward_lines("torch")),
         *([cell(SAME_LAYER)] if takes else []),
-        cell(shared.RELATIVE_ERROR),
+        _disagreement("torch"),
         cell(MISPRINT_TORCH, **lines),
     ]

@@ -66,6 +66,14 @@ def relative_error(analytic, numeric):
     return abs(analytic - numeric).max() / (1 + abs(numeric).max())
 """
 
+# Where the page measures by norms, so does the program.
+DISAGREEMENT = """
+#: disagreement
+def disagreement(analytic, numeric):
+    apart, size = np.linalg.norm(analytic - numeric), np.linalg.norm(numeric)
+    return apart / size if size >= $zero else apart
+"""
+
 LOSS = """
 #: loss
 def loss(x, gamma, beta):

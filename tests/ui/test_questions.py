@@ -6,12 +6,12 @@ from itertools import permutations
 import pytest
 
 from bn_core.exercises import Lines, Number, Order, exercise
-from bn_ui.chapters import CHAPTERS
+from bn_ui.chapters import LESSONS
 from bn_ui.numbers import number_text
 from bn_ui.questions import Asked, answer_key, judge, quiz_names, quiz_questions
 from bn_ui.text import LANGUAGES, labels, questions
 
-NAMES = [chapter.name for chapter in CHAPTERS]
+NAMES = [chapter.name for chapter in LESSONS]
 SEEDS = (0, 1, 42, 9999)
 both = pytest.mark.parametrize("lang", LANGUAGES)
 each = pytest.mark.parametrize("chapter", NAMES)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from bn_core.exercises import MOST_SEED, Lines, Number, Order
 from bn_ui import progress
-from bn_ui.chapters import CHAPTERS
+from bn_ui.chapters import LESSONS
 from bn_ui.numbers import number_text
 from bn_ui.questions import Asked, judge, quiz_names, quiz_questions
 from bn_ui.text import LANGUAGES, labels
@@ -20,7 +20,7 @@ from tests.ui.test_small_batch import (
 )
 
 SEED = 42
-NAMES = [chapter.name for chapter in CHAPTERS]
+NAMES = [chapter.name for chapter in LESSONS]
 FORWARD = {asked.name: asked for asked in quiz_questions("forward", SEED, "en")}
 
 
