@@ -5,10 +5,11 @@ PORT ?= 8501
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean venv venv-dev browser
+.PHONY: help run class test lint bench clean venv venv-dev browser
 
 help:
-	@echo "make run     serve the book on http://$(HOST):$(PORT) (HOST=0.0.0.0 for a classroom, PORT=...)"
+	@echo "make run     serve the book on http://$(HOST):$(PORT) (PORT=..., HOST=...)"
+	@echo "make class   serve it to a class: on the local network, with its address as a QR code"
 	@echo "make test    everything that must hold: lint, types, layering, unit, page and browser tests"
 	@echo "make lint    the quick part of it, as before every commit"
 	@echo "make bench   measure the core, the live chart and the step player"
@@ -23,6 +24,9 @@ run: venv
 	@echo
 	@exec $(BIN)/streamlit run app.py \
 	  --server.address "$(HOST)" --server.port "$(PORT)" --server.headless true
+
+class: venv
+	@exec $(BIN)/python -m bn_ui.serve_class --port "$(PORT)"
 
 test: lint browser
 	@echo "== pytest"

@@ -81,16 +81,38 @@ def recognise(
         is none.
     """
     truth = _at(values[quantity], values, i, k)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slips = {name: _at(slip(values), values, i, k) for name, slip in SLIPS[quantity].items()}
+    return nearest_slip(answer, truth, slips, last_digit)
+
+
+def nearest_slip(
+    answer: float, truth: float, slips: Mapping[str, float], last_digit: float = 0.0
+) -> str | None:
+    """The slip whose result was typed, if any was.
+
+    Parameters
+    ----------
+    answer, truth, last_digit : float
+        As for `is_right`.
+    slips : mapping of str to float
+        What each slip gives.
+
+    Returns
+    -------
+    str or None
+        The name of the nearest result, among those that `is_right` would accept and that are
+        not the right one.
+    """
     if is_right(answer, truth, last_digit):
         return None
-    found: list[tuple[float, str]] = []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for name, slip in SLIPS[quantity].items():
-            wrong = _at(slip(values), values, i, k)
-            if not math.isfinite(wrong) or is_right(wrong, truth):
-                continue
-            if is_right(answer, wrong, last_digit):
-                found.append((abs(answer - wrong), name))
+    found = [
+        (abs(answer - wrong), name)
+        for name, wrong in slips.items()
+        if math.isfinite(wrong)
+        and not is_right(wrong, truth)
+        and is_right(answer, wrong, last_digit)
+    ]
     return min(found)[1] if found else None
 
 

@@ -34,6 +34,27 @@ def select(field: Field, label: str, names: Mapping[str, str], **options: Any) -
     return url.value(field)
 
 
+def switch(field: Field, label: str, **options: Any) -> bool:
+    """On or off."""
+    settle(field, url.value(field))
+    st.toggle(label, key=field.key, **options)
+    return url.value(field)
+
+
+def several(field: Field, label: str, names: Mapping[str, str], **options: Any) -> list[str]:
+    """Any number of a few options, all in sight."""
+    settle(field, url.value(field))
+    st.pills(
+        label,
+        list(names),
+        format_func=names.__getitem__,
+        key=field.key,
+        selection_mode="multi",
+        **options,
+    )
+    return url.value(field)
+
+
 def settle(field: Field, value: Any) -> None:
     """Put a valid value where the widget will look, just before it is drawn.
 

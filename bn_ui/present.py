@@ -14,12 +14,8 @@ from bn_ui import url
 from bn_ui.text import t
 
 PARTS = ("intro", "controls", "reading", "quiz", "more")
-ALWAYS = (
-    "intro",
-    "reading",
-    "quiz",
-    "more",
-)  # hidden in projector mode if the link says nothing else
+# What projector mode hides if the link says nothing else.
+ALWAYS = ("intro", "reading", "quiz", "more")
 
 
 def _parts(raw: Any) -> str:

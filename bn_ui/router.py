@@ -9,6 +9,7 @@ import streamlit as st
 from bn_ui import present, url
 from bn_ui.chapters import CHAPTERS, HOME, Chapter
 from bn_ui.controls import pick, settle
+from bn_ui.page_aids import page_aids
 from bn_ui.predict import REVEALED
 from bn_ui.text import LANGUAGES, t
 
@@ -52,5 +53,6 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
         pick(language, t("frame.language"), LANGUAGES, label_visibility="collapsed")
 present.style()
 current.run()
+page_aids()
 if url.misread():
     st.toast(t("frame.link_misread"), icon=":material/link_off:")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import urlencode, urlsplit
 
@@ -18,11 +18,21 @@ from bn_ui.url import Field
 
 def link(chapter: str, fields: Sequence[Field]) -> str:
     """The whole address of this screen, its language included."""
-    query = urlencode(url.link_parameters(fields, always_language=True))
+    return address(chapter, chapter, url.link_parameters(fields, always_language=True))
+
+
+def address(page: str, chapter: str, parameters: Mapping[str, str]) -> str:
+    """The address of a chapter with its parameters, as seen from ``page``, which is open."""
     here = urlsplit(st.context.url or "")
     host = f"{here.scheme}://{here.netloc}" if here.netloc else ""
-    above = here.path.removesuffix("/").removesuffix(f"/{chapter}").rstrip("/")
-    return f"{host}{above}/{chapter}?{query}"
+    above = here.path.removesuffix("/").removesuffix(f"/{page}").rstrip("/")
+    query = f"?{urlencode(parameters)}" if parameters else ""
+    return f"{host}{above}/{chapter}{query}"
+
+
+def is_local() -> bool:
+    """Whether this page was opened at an address that only this computer has."""
+    return urlsplit(st.context.url or "").hostname in LOCAL_HOSTS
 
 
 def footer(

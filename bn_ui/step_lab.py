@@ -13,6 +13,7 @@ from bn_ui.export import csv_button, csv_bytes
 from bn_ui.small_batch import SmallBatch, batch_controls, reset_with
 from bn_ui.step_player import Place, step_player, values_of
 from bn_ui.step_player.lesson import LEVELS, hidden
+from bn_ui.take_along import TakeAlong, take_along
 from bn_ui.text import group, t
 from bn_ui.url import Field
 
@@ -21,6 +22,7 @@ def step_lab(
     here: Place,
     batch_fields: tuple[Field, ...],
     fields: tuple[Field, ...],
+    programs: Callable[[SmallBatch], TakeAlong],
     preface: Callable[[SmallBatch], str] | None = None,
 ) -> tuple[SmallBatch, tuple[str, ...]]:
     """Controls, player and download of one chapter.
@@ -33,13 +35,14 @@ def step_lab(
     with control_column:
         batch = batch_controls(batch_fields)
         levels = {level: t(f"player.levels_{level}") for level in LEVELS}
-        controls.select(here.level, t("player.practice"), levels)
+        controls.pick(here.level, t("player.practice"), levels)
         share.footer(here.passage, fields, reset_with(fields))
     with player_column:
         if preface:
             st.markdown(preface(batch))
         blank = step_player(here, batch)
         download(here, batch, blank)
+    take_along(here.passage, lambda: programs(batch), practising=bool(blank))
     url.save(fields)
     return batch, blank
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -73,21 +73,33 @@ def group(table: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its options. ``answer`` is the key of the right one.
+    """The words of a question.
 
-    ``why`` says why, after the learner has chosen.
+    question, why : what is asked, and why the answer is what it is
+    options : what may be chosen, by name: options of a choice, or steps to be put in order
+    answer : the name of the right option, of a choice
+    hints : what is said to a wrong answer, by the name of the option, slip, step or line
+    slips : what is wrong with the wrong line, by the name of the slip
+    exercise : the name in ``bn_core.exercises`` of what is calculated; none for a choice
+    misconception : what it is aimed at, a name in the labels' [misconceptions]
+    prediction : asked on the page, before a picture is uncovered, and not in the quiz
     """
 
     name: str
     question: str
-    options: Mapping[str, str]
-    answer: str
     why: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    answer: str = ""
+    hints: Mapping[str, str] = field(default_factory=dict)
+    slips: Mapping[str, str] = field(default_factory=dict)
+    exercise: str = ""
+    misconception: str = ""
+    prediction: bool = False
 
 
-def questions(chapter: str) -> dict[str, Question]:
-    """A chapter's questions in this run's language, in their order."""
-    return _questions(language(), chapter)
+def questions(chapter: str, lang: str | None = None) -> dict[str, Question]:
+    """A chapter's questions in a language (this run's), in their order."""
+    return _questions(lang or language(), chapter)
 
 
 @cache

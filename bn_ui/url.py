@@ -100,6 +100,43 @@ def choice(key: str, default: str, options: Sequence[str]) -> Field:
     return Field(key, default, clean)
 
 
+def switch(key: str, default: bool = False) -> Field:
+    """On or off: 1 or 0 in the link."""
+    meanings = {"0": False, "1": True}
+
+    def clean(raw: Any) -> bool:
+        if not isinstance(raw, bool):
+            raise ValueError(f"{key} must be True or False, got {raw!r}")
+        return raw
+
+    def read(text: str) -> bool:
+        if text not in meanings:
+            raise ValueError(f"{key} must be 0 or 1, got {text!r}")
+        return meanings[text]
+
+    return Field(key, default, clean, read, write=lambda value: str(int(value)))
+
+
+def several(key: str, options: Sequence[str], default: Sequence[str] = ()) -> Field:
+    """Any number of ``options``, in their order: a comma between them, or "-" for none."""
+
+    def clean(raw: Any) -> list[str]:
+        if not isinstance(raw, list | tuple):
+            raise ValueError(f"{key} must be a list of {options}, got {raw!r}")
+        known = [option for option in options if option in raw]
+        if raw and not known:
+            raise ValueError(f"{key} must be some of {options}, got {raw!r}")
+        return known  # what a widget returns: a list
+
+    def read(text: str) -> list[str]:
+        return [] if text == "-" else text.split(",")
+
+    def write(value: Sequence[str]) -> str:
+        return "" if tuple(value) == tuple(default) else ",".join(value) or "-"
+
+    return Field(key, tuple(default), clean, read, write)
+
+
 def text(
     key: str,
     default: str,

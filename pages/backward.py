@@ -12,12 +12,12 @@ from bn_core.coupling import (
 from bn_core.derivation import MISPRINT, Step, dx_compact
 from bn_core.descent import descend
 from bn_core.misprint import check_misprint, disagreement
-from bn_ui import controls, present, small_batch, url
+from bn_ui import controls, present, small_batch, take_along, url
 from bn_ui.figures import backward as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import difference, number_text, shown
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
 from bn_ui.step_lab import step_lab
 from bn_ui.step_player import place, unsolved
@@ -30,14 +30,14 @@ NUDGE = url.number("bwd_nudge", 0.0, *figures.NUDGE_RANGE)
 DETACH = url.choice("bwd_detach", "off", ("off", "on"))
 RATE = url.number("bwd_eta", 0.1, *figures.RATE_RANGE)
 REPAIR = url.choice("bwd_repair", "printed", tuple(MISPRINT))
-FIELDS = (*BACKWARD_BATCH, *PLACE.fields, NUDGE, DETACH, RATE, REPAIR)
+FIELDS = (*BACKWARD_BATCH, *PLACE.fields, NUDGE, DETACH, RATE, REPAIR, QUIZ_SEED)
 MISPRINT_QUESTION = "misprint"
 PASSES = 1e-6  # relative error up to which a formula agrees with the numerical gradient
 
 
 @st.fragment
 def lab() -> None:
-    follow(*step_lab(PLACE, BACKWARD_BATCH, FIELDS, preface=where_from))
+    follow(*step_lab(PLACE, BACKWARD_BATCH, FIELDS, take_along.backward, where_from))
 
 
 def where_from(batch: SmallBatch) -> str:
@@ -82,7 +82,7 @@ def paths() -> None:
     url.load([NUDGE, DETACH])
     batch = small_batch.read()
     i, k = pointed(batch)
-    st.subheader(t("backward.paths_title"), anchor=False)
+    st.header(t("backward.paths_title"), anchor=False)
     if covered(batch, "dx"):
         return
     words_column, picture_column = st.columns([1, 2], gap="large")
@@ -97,13 +97,15 @@ def paths() -> None:
     here = url.value(NUDGE) / unit
     now = nudge(batch.fwd, batch.upstream, i, k, [here])
     words = group("paths_figure")
+    cells = figures.sum_cells(len(batch.x))
+    sums = t("backward.and").join(f"{{{cell}}}" for cell in cells)
     picture = Picture(
         figure=figures.paths_figure(words, len(batch.x), detached=url.value(DETACH) == "on"),
         base=figures.paths_changes(now, [here]),
-        alt=t("backward.paths_alt", i=i + 1, k=k + 1),
+        alt=t("backward.paths_alt", i=i + 1, k=k + 1, moved=figures.NUDGE_CELL, sums=sums),
         filename="batch-normalization-paths",
         caption=t("backward.paths_caption", i=i + 1, k=k + 1, moved=figures.NUDGE_CELL),
-        formats=figures.PATHS_FORMATS,
+        formats=[*figures.PATHS_FORMATS, *("number" for _ in cells)],
         table=figures.paths_table(words),
     )
     knobs = [knob(NUDGE, figures.NUDGES, figures.paths_changes(sweep, offsets))]
@@ -123,7 +125,7 @@ def misprint() -> None:
     batch = small_batch.read()
     _, k = pointed(batch)
     question = questions(CHAPTER)[MISPRINT_QUESTION]
-    st.subheader(t("backward.misprint_title"), anchor=False)
+    st.header(t("backward.misprint_title"), anchor=False)
     if covered(batch, "dx"):
         return
     checks = check_misprint(batch.x, batch.gamma, batch.beta, batch.dy, batch.eps)
@@ -194,17 +196,25 @@ def comparison(check: GradientCheck, k: int) -> str:
 def coupling() -> None:
     batch = small_batch.read()
     _, k = pointed(batch)
-    st.subheader(t("backward.jacobian_title"), anchor=False)
+    st.header(t("backward.jacobian_title"), anchor=False)
     words_column, picture_column = st.columns([1, 2], gap="large")
     words_column.markdown(prose(CHAPTER, "jacobian"))
     matrix = jacobian(batch.fwd, k)
     words = group("jacobian_figure")
     size = abs(matrix).max()
     texts = [[shown(value, size, 3) for value in row] for row in matrix.tolist()]
+    low, high = figures.off_diagonal(matrix, texts)
     picture = Picture(
         figure=figures.jacobian_figure(words, matrix, texts),
         base=[figures.eigenvalue_numbers(matrix_eigenvalues(matrix), eigenvalues(batch.fwd, k))],
-        alt=t("backward.jacobian_alt", k=k + 1, m=len(matrix)),
+        alt=t(
+            "backward.jacobian_alt",
+            k=k + 1,
+            m=len(matrix),
+            diagonal=t("backward.and").join(row[i] for i, row in enumerate(texts)),
+            low=low,
+            high=high,
+        ),
         filename="batch-normalization-jacobian",
         caption=t("backward.jacobian_caption", k=k + 1),
         formats=["number"] * 6,
@@ -222,7 +232,7 @@ def descent() -> None:
     url.load([RATE])
     batch = small_batch.read()
     _, k = pointed(batch)
-    st.subheader(t("backward.descent_title"), anchor=False)
+    st.header(t("backward.descent_title"), anchor=False)
     if covered(batch, "dgamma", "dbeta"):
         return
     words_column, picture_column = st.columns([1, 2], gap="large")
@@ -260,4 +270,4 @@ with present.part("more"):
 with present.part("reading"):
     st.markdown(prose(CHAPTER, "reading"))
 with present.part("quiz"):
-    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != MISPRINT_QUESTION])
+    quiz(CHAPTER, FIELDS)

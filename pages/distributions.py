@@ -1,6 +1,6 @@
 """Distributions: one batch before and after BN and the activation, under the finger."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from bn_core.datasets import SYNTHETIC_KINDS
 from bn_core.summaries import largest_possible
 from bn_core.sweeps import Floats, Passage, follow, own_axis, passage, standard_edges
 from bn_ui import controls, own_numbers, present, share, url
+from bn_ui import take_along as programs
 from bn_ui.batches import (
     IMAGES,
     NOISE_BATCHES,
@@ -22,11 +23,12 @@ from bn_ui.batches import (
 )
 from bn_ui.export import batch_rows, csv_button, csv_bytes
 from bn_ui.figures import distributions as figures
+from bn_ui.figures.changes import Change
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import number_text
 from bn_ui.own_batch import forget, link_warning, own_batch
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.text import group, prose, questions, t
 
 CHAPTER = "distributions"
@@ -61,7 +63,7 @@ POPULATION = url.choice("dist_population", "digits", ("digits", "normal", "heavy
 KNOBS = (GAMMA, BETA, EPS, SCALE)
 BATCH = (SOURCE, SHAPE, LAYER, WIDTH, ACTIVATION, SIZE, SEED, VIEW, FEATURE, OWN)
 LAB = (*KNOBS, *BATCH)
-FIELDS = (*LAB, POPULATION)
+FIELDS = (*LAB, POPULATION, QUIZ_SEED)
 
 
 class Batch(NamedTuple):
@@ -95,6 +97,7 @@ def lab() -> None:
     with control_column:
         warning = link_warning(OWN) if url.value(SOURCE) == "own" else ""
         share.footer(CHAPTER, FIELDS, reset, warning)
+    programs.take_along(CHAPTER, lambda: code(batch))
     url.save(FIELDS)
 
 
@@ -282,11 +285,9 @@ def show_one(batch: Batch) -> None:
     picture = Picture(
         figure=figures.figure(words, here["activation"], now),
         base=figures.changes(now, all_stages),
-        alt=t("distributions.alt", title=title(batch)),
+        alt=t("distributions.alt", title=title(batch), **figures.places()),
         filename=f"batch-normalization-{CHAPTER}",
-        caption=t(
-            "distributions.caption", before=figures.SATURATED_BEFORE, after=figures.SATURATED_AFTER
-        ),
+        caption=t("distributions.caption", **figures.places()),
         formats=figures.FORMATS,
         table=figures.table(words),
     )
@@ -300,7 +301,7 @@ def show_each(batch: Batch) -> None:
     grid = figures.positions("each")
     x = batch.x[:, columns]
     knobs = [
-        knob(field, values, figures.each_changes(each_passage(x, **here | {name: values}), ()))
+        knob(field, values, each_changes(each_passage(x, **here | {name: values}), ()))
         for field, name, values in (
             (GAMMA, "gamma", grid.gamma),
             (BETA, "beta", grid.beta),
@@ -309,17 +310,20 @@ def show_each(batch: Batch) -> None:
     ]
     if batch.hidden:
         stack = hidden_stack(batch.hidden, grid.scale, columns)
-        knobs.append(
-            knob(SCALE, grid.scale, figures.each_changes(each_passage(stack, **here), ("x",)))
-        )
+        knobs.append(knob(SCALE, grid.scale, each_changes(each_passage(stack, **here), ("x",))))
     picture = Picture(
         figure=figures.each_figure(group("distribution_figure"), batch.names[columns]),
-        base=figures.each_changes(each_passage(x, **here), ("x",)),
+        base=each_changes(each_passage(x, **here), ("x",)),
         alt=t("distributions.alt_each", title=title(batch)),
         filename=f"batch-normalization-{CHAPTER}-features",
         caption=t("distributions.caption_each"),
+        formats=figures.EACH_FORMATS,
     )
     live_chart(picture, knobs, key=CHART, fields=KNOBS)
+
+
+def each_changes(passages: list[Passage], moving: tuple[str, ...]) -> list[Change]:
+    return [*figures.each_changes(passages, moving), figures.each_numbers(passages)]
 
 
 def each_passage(x: Floats, **here: object) -> list[Passage]:
@@ -341,6 +345,14 @@ def download(batch: Batch) -> None:
     csv_button(t("frame.download_csv"), f"batch-normalization-{CHAPTER}", make, "dist_csv")
 
 
+def code(batch: Batch) -> programs.TakeAlong:
+    """Programs that compute the statistics of the features on the screen."""
+    columns = shown_columns(batch)
+    each = url.value(VIEW) == "each"
+    x = batch.x[:, columns]
+    return programs.distributions(x, **settings(), first=columns.start + 1, each=each)
+
+
 # ---- predict: what happens to the shape ------------------------------------------------------
 
 
@@ -348,7 +360,7 @@ def download(batch: Batch) -> None:
 def shapes() -> None:
     """Six shapes, before and after: covered until the learner has guessed."""
     question = questions(CHAPTER)["shapes"]
-    st.subheader(t("distributions.shapes_title"), anchor=False)
+    st.header(t("distributions.shapes_title"), anchor=False)
     if not predict(question, "dist_guess"):
         return
     verdict(question, "dist_guess")
@@ -361,13 +373,14 @@ def shapes() -> None:
     x_range = own_axis(x[None])[:, [0, -1]]
     names = [t(f"shapes.{kind}") for kind in kinds]
     words = group("distribution_figure")
+    table = figures.shapes_table(words, names)
     picture = Picture(
         figure=figures.each_figure(words, names, after="x_hat"),
         base=[
             *figures.each_changes(passages, ("x",), x_range),
             figures.shapes_statistics(passages, forward_train(x).x_hat),
         ],
-        alt=t("distributions.shapes_alt"),
+        alt=t("distributions.shapes_alt", rows="".join(map(shape_words, table.rows))),
         filename=f"batch-normalization-{CHAPTER}-shapes",
         caption=t(
             "distributions.shapes_caption",
@@ -375,9 +388,14 @@ def shapes() -> None:
             bound=number_text(largest_possible(SHAPES_SIZE)),
         ),
         formats=["number"] * (3 * len(kinds)),
-        table=figures.shapes_table(words, names),
+        table=table,
     )
     live_chart(picture, key="dist_shapes_chart")
+
+
+def shape_words(row: dict[str, Any]) -> str:
+    before, after, _ = row["cells"]
+    return t("distributions.shapes_alt_row", name=row["label"], before=before, after=after)
 
 
 # ---- how noisy a mini-batch is ---------------------------------------------------------------
@@ -387,7 +405,7 @@ def shapes() -> None:
 def noise() -> None:
     """What a mini-batch knows of the whole: μ and σ² of many batches of each size."""
     url.load([POPULATION])
-    st.subheader(t("distributions.noise_title"), anchor=False)
+    st.header(t("distributions.noise_title"), anchor=False)
     st.markdown(prose(CHAPTER, "noise", batches=NOISE_BATCHES))
     source = controls.pick(POPULATION, t("distributions.population"), group("populations"))
     measured = population_noise(source)
@@ -415,4 +433,4 @@ with present.part("reading"):
 with present.part("more", 2):
     noise()
 with present.part("quiz"):
-    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "shapes"])
+    quiz(CHAPTER, FIELDS)

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from bn_ui import present, url
+from bn_ui import present, take_along, url
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.small_batch import BATCH
 from bn_ui.step_lab import step_lab
 from bn_ui.step_player import place
@@ -12,13 +12,13 @@ from bn_ui.text import prose, questions
 
 CHAPTER = "forward"
 PLACE = place("forward", "fwd")
-FIELDS = (*BATCH, *PLACE.fields)
+FIELDS = (*BATCH, *PLACE.fields, QUIZ_SEED)
 PREDICTION = "same_shift"
 
 
 @st.fragment
 def lab() -> None:
-    step_lab(PLACE, BATCH, FIELDS)
+    step_lab(PLACE, BATCH, FIELDS, take_along.forward)
 
 
 @st.fragment
@@ -37,4 +37,4 @@ with present.part("more"):
 with present.part("reading"):
     st.markdown(prose(CHAPTER, "reading"))
 with present.part("quiz"):
-    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != PREDICTION])
+    quiz(CHAPTER, FIELDS)

@@ -1,6 +1,7 @@
 """Gradient check: central differences on the learner's batch, the best h, and bugs that hide."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import streamlit as st
 
@@ -20,12 +21,13 @@ from bn_core.step_sizes import (
 )
 from bn_core.upstream import UPSTREAM
 from bn_ui import controls, present, share, small_batch, url
+from bn_ui import take_along as programs
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import gradient_check as figures
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import number_text
 from bn_ui.predict import predict, verdict
-from bn_ui.quiz import quiz
+from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch
 from bn_ui.text import group, prose, questions, t
 
@@ -39,7 +41,7 @@ DTYPE = url.choice("gc_dtype", "float64", DTYPES)
 BUG = url.choice("gc_bug", RIGHT, (RIGHT, *BUGS))
 THRESHOLDS = ("1e-3", "1e-5", "1e-7", "1e-9")
 THRESHOLD = url.choice("gc_threshold", "1e-7", THRESHOLDS)
-FIELDS = (H, GRADIENT, DTYPE, BUG, THRESHOLD, *BACKWARD_BATCH)
+FIELDS = (H, GRADIENT, DTYPE, BUG, THRESHOLD, *BACKWARD_BATCH, QUIZ_SEED)
 
 
 @st.fragment
@@ -63,6 +65,8 @@ def check() -> None:
         show_errors(batch)
         show_lowest(batch)
         download(batch)
+    make = partial(programs.gradient_check, batch, url.value(H), url.value(BUG))
+    programs.take_along(CHAPTER, make)
     with present.part("more"):
         who_sees_what(batch)
     with present.part("reading"):
@@ -108,7 +112,7 @@ def show_errors(batch: SmallBatch) -> None:
             words, shown, (gradient, dtype), float(url.value(THRESHOLD)), without_bug
         ),
         base=figures.base(shown, without_bug, now, numbers),
-        alt=t("gradient_check.alt"),
+        alt=t("gradient_check.alt", **figures.places()),
         filename=f"batch-normalization-{CHAPTER}",
         caption=t("gradient_check.caption", **figures.places()),
         formats=["number"] * numbers.shape[1],
@@ -218,7 +222,7 @@ def seen(
 
 def who_sees_what(batch: SmallBatch) -> None:
     """The matrix, and what it says in words."""
-    st.subheader(t("gradient_check.matrix_title"), anchor=False)
+    st.header(t("gradient_check.matrix_title"), anchor=False)
     st.markdown(prose(CHAPTER, "matrix"))
     label = t("gradient_check.threshold")
     threshold = float(controls.pick(THRESHOLD, label, group("gradient_threshold")))
@@ -294,4 +298,4 @@ with present.part("intro"):
     st.markdown(prose(CHAPTER, "intro"))
 lab()
 with present.part("quiz"):
-    quiz(CHAPTER, [q for q in questions(CHAPTER).values() if q.name != "smaller"])
+    quiz(CHAPTER, FIELDS)

@@ -18,6 +18,7 @@ from bn_core.summaries import rung
 from bn_ui.figures import parts
 from bn_ui.figures.changes import Change, Table, cells, layout, trace
 from bn_ui.figures.parts import Figure, Words
+from bn_ui.numbers import ZERO
 
 PARTS = ("via_x_hat", "via_var", "via_mu")
 _PART_COLOURS = {"via_x_hat": "x_hat", "via_var": "var", "via_mu": "mu"}
@@ -26,7 +27,6 @@ _HALF_WIDTH = 0.3  # of a bar; samples are 1 apart
 _TOTAL, _DETACHED = range(len(PARTS), len(PARTS) + 2)
 # Ends of the vertical axis: 1, 2 or 5 times a power of ten, so that it seldom has to move.
 LADDER = tuple(digit * 10.0**power for power in range(-12, 16) for digit in (1, 2, 5))
-ZERO = 1e-12  # share of its terms below which a sum is rounding error
 
 NUDGE_RANGE = (-3.0, 3.0)
 NUDGES = np.round(np.linspace(*NUDGE_RANGE, 121), 6)
@@ -47,15 +47,7 @@ def paths_figure(words: Words, m: int, *, detached: bool) -> Figure:
         | {"tickvals": list(range(1, m + 1)), "showgrid": False},
         "yaxis": parts.axis((0, 1), words["axis_dx"], range=[-1, 1])
         | {"zeroline": True, "zerolinecolor": "@text", "zerolinewidth": 1},
-        "showlegend": True,
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-            "font": {"size": 12},
-        },
-    }
+    } | parts.legend()
     wide = parts.canvas(360) | axes
     wide["margin"] = {"l": 56, "r": 8, "t": 64, "b": 42}
     narrow = parts.canvas(400) | axes
@@ -75,12 +67,17 @@ def paths_changes(nudges: Nudges, offsets: np.ndarray) -> list[Change]:
     lowest = np.minimum(tops.min(axis=(0, 2)), -np.abs(nudges.dx).max(axis=1))
     top = rung(1.1 * np.maximum(highest, -lowest), LADDER)
     found.append(layout("yaxis", "range", np.stack([-top, top], axis=1)))
-    found.append(cells(paths_numbers(nudges, offsets)))
+    size = sum(np.abs(getattr(nudges, part)) for part in PARTS)
+    sums = _snapped(nudges.dx, size)
+    found.append(cells(np.concatenate([paths_numbers(nudges, offsets), sums], axis=1)))
     return found
 
 
 def paths_numbers(nudges: Nudges, offsets: np.ndarray) -> np.ndarray:
-    """(n, 9): the cells of `paths_table`, then by how much x was moved, and a zero."""
+    """(n, 9): the cells of `paths_table`, then by how much x was moved, and a zero.
+
+    In the picture ∂ℓ/∂x of every sample follows: see `sum_cells`.
+    """
     size = sum(np.abs(getattr(nudges, part)) for part in PARTS)
     total = size.sum(axis=1)
     apart = np.abs(nudges.dx - nudges.dx_compact).max(axis=1)
@@ -100,6 +97,11 @@ def paths_numbers(nudges: Nudges, offsets: np.ndarray) -> np.ndarray:
 
 PATHS_FORMATS = ["number"] * 6 + ["percent", "number", "number"]
 NUDGE_CELL, _ZERO_CELL = 7, 8
+
+
+def sum_cells(m: int) -> range:
+    """Where a sentence finds the sums that the diamonds show, one a sample."""
+    return range(len(PATHS_FORMATS), len(PATHS_FORMATS) + m)
 
 
 def paths_table(words: Words) -> Table:
@@ -208,6 +210,17 @@ def jacobian_figure(words: Words, jacobian: np.ndarray, texts: Sequence[Sequence
     return {"data": data, "layout": parts.canvas(360) | axes, "narrow": parts.canvas(340) | axes}
 
 
+def off_diagonal(jacobian: np.ndarray, texts: Sequence[Sequence[str]]) -> tuple[str, str]:
+    """Lowest and highest number beside the diagonal; dashes if nothing is there."""
+    rows, columns = np.nonzero(~np.eye(len(jacobian), dtype=bool))
+    if len(rows) == 0:
+        return "–", "–"
+    numbers = jacobian[rows, columns]
+    ends = (int(numbers.argmin()), int(numbers.argmax()))
+    low, high = (texts[rows[n]][columns[n]] for n in ends)
+    return low, high
+
+
 def eigenvalue_table(words: Words, m: int) -> Table:
     """Directions, the eigenvalue computed from the matrix, and the one by the formula."""
     labels = [words["shift_all"], words["stretch_all"], words["others"].format(n=m - 2)]
@@ -252,15 +265,7 @@ def descent_figure(words: Words, rates: np.ndarray, descent: Descent) -> Figure:
         "xaxis": parts.axis((0, 1), words["axis_eta"], range=[rates[0] - 0.02, rates[-1] + 0.02]),
         "yaxis": parts.axis((0, 1), words["axis_loss"])
         | {"range": [low - 2 * margin, max(high, start) + margin]},
-        "showlegend": True,
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-            "font": {"size": 12},
-        },
-    }
+    } | parts.legend()
     wide, narrow = parts.canvas(320) | axes, parts.canvas(340) | axes
     wide["margin"] = {"l": 56, "r": 8, "t": 40, "b": 42}
     narrow["margin"] = {"l": 48, "r": 4, "t": 84, "b": 42}
@@ -268,14 +273,17 @@ def descent_figure(words: Words, rates: np.ndarray, descent: Descent) -> Figure:
 
 
 def descent_changes(rates: np.ndarray, descent: Descent, feature: int) -> list[Change]:
-    """The marker, and one feature's γ and β, at every rate; the first rate is 0."""
+    """The marker, and one feature's γ and β, at every rate; the first rate is 0.
+
+    The last cell is the rate itself.
+    """
     gamma, beta = descent.gamma[:, feature], descent.beta[:, feature]
     pairs = ((gamma[:1], gamma), (beta[:1], beta), (descent.loss[:1], descent.loss))
     columns = [np.broadcast_to(a, rates.shape) for pair in pairs for a in pair]
     return [
         trace(2, "x", np.asarray(rates, float)[:, np.newaxis]),
         trace(2, "y", descent.loss[:, np.newaxis]),
-        cells(np.stack([*columns, descent.predicted], axis=1)),
+        cells(np.stack([*columns, descent.predicted, np.asarray(rates, float)], axis=1)),
     ]
 
 
@@ -285,7 +293,7 @@ def descent_now(descent: Descent, rate: float, feature: int) -> list[Change]:
     return [replace(change, rows=change.rows[1:]) for change in both]
 
 
-DESCENT_FORMATS = ["number"] * 7
+DESCENT_FORMATS = ["number"] * 8
 
 
 def descent_table(words: Words) -> Table:

@@ -30,10 +30,6 @@ from bn_ui.figures.parts import Figure, Words
 STAGES = ("x", "x_hat", "y")
 STATISTICS = ("mean", "sd", "skew", "saturated", "outside")
 FORMATS = ["number", "number", "number", "percent", "percent"] * len(STAGES)
-# Cells that the caption quotes.
-SATURATED_BEFORE, SATURATED_AFTER = (
-    STAGES.index(stage) * len(STATISTICS) + STATISTICS.index("saturated") for stage in ("x", "y")
-)
 
 _X, _Y, _X_HAT, _CURVE, _OUTPUT = range(5)  # traces: the dashed x̂ lies above the filled y
 _WIDE_HEIGHT, _NARROW_HEIGHT = 440, 480
@@ -100,6 +96,12 @@ def statistics(passage: Passage) -> np.ndarray:
         )
     ]
     return np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.float32)
+
+
+def places() -> dict[str, int]:
+    """Where a sentence finds these numbers: x_mean … y_outside."""
+    names = [f"{stage}_{statistic}" for stage in STAGES for statistic in STATISTICS]
+    return {name: i for i, name in enumerate(names)}
 
 
 def table(words: Words) -> Table:
@@ -291,6 +293,19 @@ def each_changes(
         x_range = passages[0].x.edges[:, [0, -1]] if x_range is None else x_range
         found.append(layout("xaxis", "range", x_range))
     return found
+
+
+def each_numbers(passages: Sequence[Passage]) -> Change:
+    """For ears: lowest and highest mean and standard deviation of x, then of y, (n, 8)."""
+    ends = []
+    for stage in ("x", "y"):
+        moments = [getattr(passage, stage).moments for passage in passages]
+        for numbers in ([m.mean for m in moments], [m.sd for m in moments]):
+            ends += [np.min(numbers, axis=0), np.max(numbers, axis=0)]
+    return cells(np.stack(np.broadcast_arrays(*ends), axis=1).astype(np.float32))
+
+
+EACH_FORMATS = ["number"] * 8
 
 
 def _ridge_ends(edges: np.ndarray) -> np.ndarray:

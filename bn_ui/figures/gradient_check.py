@@ -210,27 +210,22 @@ def _right_curve(name: str) -> Figure:
 
 
 def _level(name: str, threshold: float) -> Figure:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": [STEPS[0], STEPS[-1]],
-        "y": [threshold, threshold],
-        "line": {"color": "@text", "width": 1, "dash": "longdashdot"},
-        "xaxis": "x",
-        "yaxis": "y",
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
+    y = [threshold, threshold]
+    return _guide(name, [STEPS[0], STEPS[-1]], dash="longdashdot") | {"y": y}
 
 
 def _upright(name: str) -> Figure:
+    return _guide(name, [STEPS[0], STEPS[0]])
+
+
+def _guide(name: str, x: list[float], **look: str) -> Figure:
+    """A thin line to read by, which is no data."""
     return {
         "type": "scatter",
         "mode": "lines",
         "name": name,
-        "x": [STEPS[0], STEPS[0]],
-        "line": {"color": "@text", "width": 1},
+        "x": x,
+        "line": {"color": "@text", "width": 1} | look,
         "xaxis": "x",
         "yaxis": "y",
         "hoverinfo": "skip",

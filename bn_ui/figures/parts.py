@@ -42,6 +42,12 @@ def axis(
     } | more
 
 
+def legend() -> Figure:
+    """Names of the traces in a row above the panels; the layout's margin makes room for it."""
+    place = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}}
+    return {"showlegend": True, "legend": place}
+
+
 def title(axis: str, text: str, colour: str) -> Figure:
     """A heading above the panel of an x axis ("x", "x2", …), in the colour of what it shows."""
     return {

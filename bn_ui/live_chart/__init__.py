@@ -22,7 +22,7 @@ from bn_ui.live_chart.message import Knob, encode
 from bn_ui.numbers import number_text
 from bn_ui.palette import chart_palette
 from bn_ui.server import plotly_url
-from bn_ui.text import language, t
+from bn_ui.text import t
 from bn_ui.url import Field
 
 _HERE = Path(__file__).parent
@@ -34,9 +34,10 @@ class Picture:
 
     figure : ``data``, ``layout``, and ``narrow``, the layout for a phone
     base : the changes that put the committed numbers in (one row each)
-    alt : what the picture shows, for a screen reader
-    caption : a sentence whose {0}, {1} … are numbers of the ``cells`` change
-    formats : "number" or "percent" for each of those numbers
+    alt : what the picture shows, for a screen reader, with the values that matter
+    caption : a sentence, spoken when its numbers have changed
+    formats : "number" or "percent" for each number of the ``cells`` change; {0}, {1} … in alt and
+        caption are such numbers
     filename : of the PNG and SVG
     """
 
@@ -79,7 +80,6 @@ def message(picture: Picture, knobs: Sequence[Knob], token: int) -> bytes:
     """Everything the browser needs until the next commit."""
     header = {
         "token": token,
-        "lang": {"zh": "zh-CN"}.get(language(), language()),
         "plotly": plotly_url(),
         "palette": chart_palette(),
         "figure": picture.figure,

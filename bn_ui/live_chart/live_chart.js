@@ -9,6 +9,7 @@
 
 const ANSWER_WITHIN_MS = 3000; // then older data is accepted: the proposal was lost
 const KEY_PAUSE_MS = 250; // arrow keys commit after a pause, not at every press
+const REST_MS = 250; // a picture that stays so long under the finger is described anew
 const DRAG_PX = 4; // a press that moves farther is a drag and no click
 const NARROW_PX = 560;
 
@@ -39,6 +40,7 @@ class LiveChart {
     this.resize.disconnect();
     clearTimeout(this.commitTimer);
     clearTimeout(this.expiryTimer);
+    clearTimeout(this.restTimer);
     if (this.plotted) window.Plotly.purge(this.part("figure"));
   }
 
@@ -289,7 +291,6 @@ class LiveChart {
     );
     this.figure.layout.width = this.root.clientWidth;
     figure.style.minHeight = `${this.figure.layout.height}px`;
-    figure.setAttribute("aria-label", this.message.alt);
     this.cells = [];
     this.axesMoved = true;
   }
@@ -333,7 +334,6 @@ class LiveChart {
   // ---- words and numbers ----------------------------------------------------------------
 
   showWords() {
-    document.documentElement.lang = this.message.lang; // Streamlit says "en" whatever it shows
     const { table, downloads } = this.message;
     const colours = pagePalette(this.root, this.message.palette);
     const head = element("tr");
@@ -369,7 +369,26 @@ class LiveChart {
   showNumbers() {
     const texts = Array.from(this.cells, (value, i) => shown(value, this.message.formats[i]));
     for (const box of this.root.querySelectorAll("[data-cell]")) say(box, texts[box.dataset.cell]);
-    say(this.part("caption"), this.message.caption.replace(/\{(\d+)\}/g, (_, i) => texts[i]));
+    say(this.part("caption"), filled(this.message.caption, texts));
+    clearTimeout(this.restTimer);
+    if (this.moved.size === 0) this.tell(texts);
+    else this.restTimer = setTimeout(() => this.describe(texts), REST_MS);
+  }
+
+  // For those who do not see it: the picture's numbers once it rests, never at every frame ...
+  describe(texts) {
+    const figure = this.part("figure");
+    figure.setAttribute("role", "img");
+    figure.setAttribute("aria-label", filled(this.message.alt, texts));
+  }
+
+  // ... and once they are committed, the caption is also spoken, if its numbers are new.
+  tell(texts) {
+    this.describe(texts);
+    const { caption } = this.message;
+    const numbers = [...caption.matchAll(PLACES)].map(([, i]) => texts[i]).join(" ");
+    if (this.told !== undefined && this.told !== numbers) say(this.part("said"), filled(caption, texts));
+    this.told = numbers;
   }
 
   download(format) {
@@ -395,6 +414,12 @@ function shown(value, format) {
 }
 
 const SUPERSCRIPTS = Object.fromEntries([..."-0123456789"].map((c, i) => [c, [..."⁻⁰¹²³⁴⁵⁶⁷⁸⁹"][i]]));
+
+const PLACES = /\{(\d+)\}/g; // of numbers in a sentence
+
+function filled(sentence, texts) {
+  return sentence.replace(PLACES, (_, i) => texts[i]);
+}
 
 // "@name" stands for a colour of the palette.
 function themed(node, palette) {

@@ -67,7 +67,6 @@ def step_player(here: Place, batch: SmallBatch) -> tuple[str, ...]:
     sections = {
         "place": _place(here, batch, key),
         "feedback": work.feedback(),
-        "lang": language(),
         "present": present.active(),
         "words": group("player"),
         "palette": chart_palette(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from bn_core.derivation import Values, magnitudes
@@ -37,9 +38,11 @@ def check(text: str, quantity: str, values: Values, i: int, k: int) -> Feedback:
 def read(text: str) -> tuple[float, float] | None:
     """A typed number and one unit of its last digit: "0.33", "−1/3", "2.5e-3"; None if it is none.
 
-    A fraction is exact, so its last digit is 0.
+    A fraction is exact, so its last digit is 0. Full-width characters, as a Chinese keyboard
+    writes them, are read like the others.
     """
-    plain = text.strip()[:LONGEST].replace("−", "-").replace("，", ".").replace(",", ".")
+    plain = unicodedata.normalize("NFKC", text.strip()[:LONGEST])
+    plain = plain.translate(str.maketrans("−–⁄,", "--/."))
     if match := re.fullmatch(r"([+-]?\d+(?:\.\d*)?)\s*/\s*(\d+(?:\.\d*)?)", plain):
         numerator, denominator = map(float, match.groups())
         return (numerator / denominator, 0.0) if denominator else None

@@ -44,7 +44,6 @@ class StepPlayer {
     const awaited = place.token < this.sent && performance.now() < this.expires;
     const next = awaited || this.proposing ? this.at : place;
     this.place(next);
-    document.documentElement.lang = { zh: "zh-CN" }[this.message.lang] ?? this.message.lang;
     this.wordBar();
     this.show();
     this.fetchTypesetter();
@@ -344,6 +343,7 @@ class StepPlayer {
       what: names[step.name].what,
     });
     say(this.part("heading"), heading);
+    this.part("general").setAttribute("aria-label", heading);
     this.part("why").innerHTML = this.typesetter.sentence(step.why);
     this.part("general").innerHTML = this.tex(`\\displaystyle ${step.tex}`);
     this.part("filled").innerHTML = this.tex(`\\displaystyle ${this.filled(step)}`);
@@ -379,8 +379,9 @@ class StepPlayer {
       const { q, i } = part.dataset;
       part.style.color = this.colour(q);
       if (part.closest(".bn-filled")) part.title = this.full(q, i ?? this.at.i - 1);
-      const pointed = q === this.at.q && (i === undefined || this.isSample(i) || !i);
-      part.classList.toggle("bn-marked", pointed || (i !== undefined && this.isSample(i)));
+      // Of one sample's number the sample is pointed at, of all others the quantity.
+      const pointed = i === undefined ? q === this.at.q : this.isSample(i);
+      part.classList.toggle("bn-marked", pointed);
     }
   }
 

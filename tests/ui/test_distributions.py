@@ -5,9 +5,6 @@ What the live chart is sent is read back from its message; what a chart proposes
 """
 
 import json
-import logging
-import tomllib
-from collections.abc import Iterator
 from copy import deepcopy
 from itertools import product
 from pathlib import Path
@@ -22,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 from bn_core.activations import ACTIVATIONS
 from bn_core.datasets import SYNTHETIC_KINDS, synthetic_batch
 from bn_ui import own_numbers
-from bn_ui.text import CONTENT, LANGUAGES, labels
+from bn_ui.text import LANGUAGES, labels
 from tests import direct
 from tests.decoded import Decoded, apply, decode
 from tests.page_definitions import definitions
@@ -52,15 +49,8 @@ OTHERS = {
     "dist_feature": 3,
     "dist_own": "1, 2\n3, 4\n5, 7",
     "dist_population": "normal",
+    "quiz_seed": 7,
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_about_a_missing_browser() -> Iterator[None]:
-    """Streamlit complains of calls outside of a session, which is what a test is."""
-    logging.disable(logging.WARNING)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def opened(locale: str = "en-US", **query: Any) -> AppTest:
@@ -370,6 +360,7 @@ HOSTILE = {
     "dist_feature": ("1e9", 32),  # as many as the layer has
     "dist_own": ("1~" * 5000, PAGE.EXAMPLE),
     "dist_population": ("None", "digits"),
+    "quiz_seed": ("1e999", 9999),
 }
 
 
@@ -586,7 +577,7 @@ class TestOwnNumbers:
         assert ticks == ["height", "weight"]
 
 
-# ---- predict, noise, quiz --------------------------------------------------------------------
+# ---- predict, noise --------------------------------------------------------------------------
 
 
 SHAPES_CHART, NOISE_CHART, GUESS = "dist_shapes_chart", "dist_noise_chart", "dist_guess"
@@ -642,22 +633,3 @@ def test_noise_of_a_mini_batch(population: str):
         assert var_8 > 1.5 * theory
     else:
         assert var_8 == pytest.approx(drawn.var(axis=1).std() / values.var(), rel=0.1)
-
-
-def test_quiz_explains_the_right_answer_and_asks_again_after_a_wrong_one():
-    app = opened()
-    asked = [pills for pills in app.pills if (pills.key or "").startswith("distributions_quiz_")]
-    assert asked
-    for pills in asked:
-        question = questions("en")[pills.key.removeprefix("distributions_quiz_")]
-        assert pills.value is None
-        for option in question["options"]:
-            checked(app.pills(key=pills.key).set_value(option).run())
-            right = option == question["answer"]
-            assert any(question["why"] in box.value for box in app.success) is right
-            assert len(app.info) == (0 if right else 1)
-        checked(app.pills(key=pills.key).set_value(question["answer"]).run())
-
-
-def questions(lang: str) -> dict[str, dict[str, Any]]:
-    return tomllib.loads((CONTENT / lang / "distributions.toml").read_text("utf-8"))

@@ -49,7 +49,7 @@ def numbers(app: AppTest, name: str) -> np.ndarray:
 
 
 def practise(app: AppTest, level: str) -> AppTest:
-    return checked(app.selectbox(key="fwd_practice").set_value(level).run())
+    return pick(app, "fwd_practice", level)
 
 
 # ---- it runs ---------------------------------------------------------------------------------
@@ -62,7 +62,6 @@ def test_what_the_browser_is_sent(lang: str):
     assert app.title[0].value == labels(lang)["chapters.forward"]
     found = message(app)
     words = labels(lang)
-    assert found["lang"] == lang
     assert found["words"] == {
         key.removeprefix("player."): text
         for key, text in words.items()
@@ -261,7 +260,7 @@ def test_a_file_does_not_tell_what_is_to_be_found():
     assert [row[0] for row in csv_rows(values, frozenset({"y"}))] == ["x", "x", "mu"]
 
 
-# ---- predict, quiz -------------------------------------------------------------------------------
+# ---- predict -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -273,15 +272,6 @@ def test_a_prediction_is_answered(lang: str):
     pick(app, "fwd_guess", "all")
     assert len(app.info) == 1
     assert len(app.success) == 0
-
-
-def test_quiz():
-    app = opened()
-    asked = [p for p in app.pills if (p.key or "").startswith("forward_quiz_")]
-    assert len(asked) >= 4
-    for pills in asked:
-        checked(app.pills(key=pills.key).set_value(pills.options[0]).run())
-    assert len(app.info) + len(app.success) == len(asked)
 
 
 def test_the_prediction_holds():

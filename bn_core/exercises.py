@@ -1,0 +1,391 @@
+r"""Exercises for the questions at the end of a chapter: seed → given numbers, answer, usual slips.
+
+The words of a question live with the chapter; what is calculated, the right answer and what the
+usual slips would have given are computed here. Everything follows from the exercise's name and a
+seed, so that two neighbours may be asked the same with other numbers, and a teacher who knows the
+seed has the answer key.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bn_core.derivation import BACKWARD, FORWARD, Formula, Values, derive, operations
+from bn_core.mistakes import SLIPS
+
+Array = NDArray[np.floating[Any]]
+Given = float | str | Sequence[float]
+
+MOST_SEED = 9999
+ATTEMPTS = 200  # draws until one lets every slip be told from every other
+APART = 0.026  # share by which results differ at least: more than `is_right` lets one round
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number to be calculated.
+
+    Attributes
+    ----------
+    given : mapping of str to number, text or sequence of numbers
+        What the question states, exactly as it is to be shown.
+    answer : float
+        The result.
+    slips : mapping of str to float
+        What each usual slip gives.
+    worked : mapping of str to number or sequence of numbers
+        What the explanation shows besides.
+    """
+
+    given: Mapping[str, Given]
+    answer: float
+    slips: Mapping[str, float]
+    worked: Mapping[str, Given] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Steps to be put in order.
+
+    Attributes
+    ----------
+    needs : mapping of str to frozenset of str
+        For every step, in the right order, the steps whose results it takes.
+    offered : tuple of str
+        The steps as they are offered, shuffled.
+    """
+
+    needs: Mapping[str, frozenset[str]]
+    offered: tuple[str, ...]
+
+    @property
+    def answer(self) -> tuple[str, ...]:
+        return tuple(self.needs)
+
+    def too_early(self, order: Sequence[str]) -> str | None:
+        """The first step that stands before one whose result it takes; None if there is none."""
+        done: set[str] = set()
+        for step in order:
+            if not self.needs[step] <= done:
+                return step
+            done.add(step)
+        return None
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of NumPy, one of which is wrong.
+
+    Attributes
+    ----------
+    lines : mapping of str to str
+        The lines to be shown, by the name of what they compute.
+    answer : str
+        The name of the wrong one.
+    slip : str
+        What is wrong with it, a key of the variants below.
+    right : str
+        How that line should read.
+    """
+
+    lines: Mapping[str, str]
+    answer: str
+    slip: str
+    right: str
+
+
+Exercise = Number | Order | Lines
+Make = Callable[[np.random.Generator], Exercise]
+
+
+def exercise(name: str, seed: int) -> Exercise:
+    """The exercise of this name with the numbers of this seed.
+
+    Parameters
+    ----------
+    name : str
+        A key of `EXERCISES`.
+    seed : int
+        0 or more. The same seed gives different exercises independent numbers.
+
+    Returns
+    -------
+    Number, Order or Lines
+        Of a `Number`, the answer and the results of all slips differ from each other by more than
+        2.6%, so that a rounded answer tells them apart.
+
+    Raises
+    ------
+    KeyError
+        If there is no such exercise.
+    ValueError
+        If the seed is negative.
+    """
+    make = EXERCISES[name]
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, got {seed}")
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    for _ in range(ATTEMPTS):
+        made = make(rng)
+        if not isinstance(made, Number) or _clear(made):
+            return made
+    raise RuntimeError(f"exercise {name!r} has no numbers for seed {seed}")
+
+
+def _clear(made: Number) -> bool:
+    """Whether the answer is not zero and no two results are nearly the same."""
+    results = [made.answer, *made.slips.values()]
+    apart = all(abs(a - b) > APART * max(abs(a), abs(b)) for a, b in combinations(results, 2))
+    return apart and abs(made.answer) > 1e-9
+
+
+def _slips(quantity: str, names: Sequence[str], values: Values, i: int = 0) -> dict[str, float]:
+    """What slips of a hand calculation give for sample ``i`` of a batch of one feature."""
+    shape = values["x"].shape
+    return {
+        f"{quantity}_{name}": float(np.broadcast_to(SLIPS[quantity][name](values), shape)[i, 0])
+        for name in names
+    }
+
+
+def _column(numbers: ArrayLike) -> Array:
+    return np.asarray(numbers, dtype=np.float64)[:, None]
+
+
+# ---- distributions -------------------------------------------------------------------------------
+
+
+def _largest(rng: np.random.Generator) -> Number:
+    r"""The bound :math:`|\hat x| \le \sqrt{m-1}` (from Σx̂ = 0 and Σx̂² = m)."""
+    m = int(rng.integers(5, 21))
+    return Number(
+        given={"m": m},
+        answer=float(np.sqrt(m - 1)),
+        slips={"one": 1.0, "three": 3.0, "root_m": float(np.sqrt(m)), "squared": m - 1.0},
+        worked={"less": m - 1},
+    )
+
+
+def _eps_floor(rng: np.random.Generator) -> Number:
+    r"""The standard deviation of x̂, :math:`\sigma/\sqrt{\sigma^2+\epsilon}`."""
+    eps, var = float(rng.integers(1, 10)) / 100, float(rng.integers(1, 31)) / 100
+    return Number(
+        given={"var": var, "eps": eps},
+        answer=float(np.sqrt(var / (var + eps))),
+        slips={
+            "ignored": 1.0,
+            "variance": var / (var + eps),
+            "eps_outside": float(np.sqrt(var) / (np.sqrt(var) + eps)),
+        },
+        worked={"sum": var + eps},
+    )
+
+
+def _noise(rng: np.random.Generator) -> Number:
+    r"""The scatter of a batch mean, :math:`\sigma/\sqrt m`, at another batch size."""
+    m = int(rng.choice([4, 8, 16, 32]))
+    root = int(rng.integers(2, 6))
+    sd = round(float(rng.integers(12, 96)) / 20, 2)
+    factor = root**2
+    return Number(
+        given={"m": m, "more": m * factor, "sd": sd},
+        answer=sd / root,
+        slips={"proportional": sd / factor, "same": sd, "grows": sd * root},
+        worked={"factor": factor, "root": root},
+    )
+
+
+# ---- forward -------------------------------------------------------------------------------------
+
+
+def _variance(rng: np.random.Generator) -> Number:
+    r"""The variance of a batch, :math:`\frac1m\sum_i (x_i-\mu)^2`."""
+    deviations = rng.integers(-5, 6, 3)
+    deviations = np.append(deviations, -deviations.sum())
+    x = _column(deviations + rng.integers(2, 10))
+    values = derive(x, dy=np.zeros_like(x))
+    names = ("unbiased", "std", "unbiased_std", "not_divided", "not_centred", "absolute")
+    return Number(
+        given={"x": x[:, 0].tolist(), "m": len(x)},
+        answer=float(values["var"][0]),
+        slips=_slips("var", names, values),
+        worked={
+            "mu": float(values["mu"][0]),
+            "centred": values["centred"][:, 0].tolist(),
+            "sum": float(values["squared"].sum()),
+        },
+    )
+
+
+# ---- backward ------------------------------------------------------------------------------------
+
+
+def _standardised_batch(rng: np.random.Generator) -> Values:
+    """Four samples whose x̂ is −1 or 1, with ε = 0, and an upstream gradient of whole numbers."""
+    x_hat = rng.permutation([-1.0, -1.0, 1.0, 1.0])
+    std, gamma = float(rng.integers(2, 6)), float(rng.integers(2, 6))
+    dy = rng.integers(-5, 6, 4).astype(np.float64)
+    mu = float(rng.integers(-9, 10))
+    return derive(_column(mu + std * x_hat), [gamma], [0.0], eps=0.0, dy=_column(dy))
+
+
+def _stated(values: Values) -> dict[str, Given]:
+    return {
+        "x_hat": np.round(values["x_hat"][:, 0]).tolist(),
+        "dy": values["dy"][:, 0].tolist(),
+        "gamma": float(values["gamma"][0]),
+        "std": float(values["std"][0]),
+    }
+
+
+def _dgamma(rng: np.random.Generator) -> Number:
+    r"""The gradient of γ, :math:`\sum_i \frac{\partial\ell}{\partial y_i}\hat x_i`."""
+    values = _standardised_batch(rng)
+    names = ("mean", "from_dx_hat", "wrong_sign")
+    without_x_hat = {"without_x_hat": float(values["dy"].sum())}
+    return Number(
+        given=_stated(values),
+        answer=float(values["dgamma"][0]),
+        slips=_slips("dgamma", names, values) | without_x_hat,
+        worked={"parts": values["dgamma_parts"][:, 0].tolist()},
+    )
+
+
+def _dx(rng: np.random.Generator) -> Number:
+    r"""The gradient of one sample, :math:`\frac\gamma\sigma(g_i-\bar g-\hat x_i\overline{g\hat x})`
+    with :math:`g = \partial\ell/\partial y` and ε = 0."""
+    values = _standardised_batch(rng)
+    i = int(rng.integers(4))
+    names = ("detached", "without_var_path", "without_mean_path", "wrong_sign")
+    parts = {
+        name: float(values[f"dx_via_{name}"].ravel()[i if name != "mu" else 0])
+        for name in ("x_hat", "var", "mu")
+    }
+    return Number(
+        given=_stated(values) | {"i": i + 1},
+        answer=float(values["dx"][i, 0]),
+        slips=_slips("dx", names, values, i),
+        worked={f"via_{name}": part for name, part in parts.items()},
+    )
+
+
+# ---- gradient check ------------------------------------------------------------------------------
+
+
+def _central(rng: np.random.Generator) -> Number:
+    r"""The central difference, :math:`\frac{\ell(x+h)-\ell(x-h)}{2h}`."""
+    h = float(rng.choice([0.1, 0.2, 0.05]))
+    here = round(float(rng.uniform(1, 5)), 1)
+    rise = float(rng.choice([-1, 1])) * float(rng.uniform(0.4, 4)) * h
+    bend = float(rng.choice([-1, 1])) * float(rng.uniform(0.15, 0.4))
+    plus = round(here + rise * (1 + bend), 3)
+    minus = round(here - rise * (1 - bend), 3)
+    return Number(
+        given={"h": h, "here": here, "plus": plus, "minus": minus},
+        answer=(plus - minus) / (2 * h),
+        slips={
+            "not_halved": (plus - minus) / h,
+            "one_sided": (plus - here) / h,
+            "backward": (here - minus) / h,
+            "not_divided": plus - minus,
+            "wrong_sign": (minus - plus) / (2 * h),
+        },
+        worked={"difference": plus - minus, "twice": 2 * h},
+    )
+
+
+# ---- order the steps -----------------------------------------------------------------------------
+
+
+def _ordering(formulas: tuple[Formula, ...], kept: Sequence[str]) -> Make:
+    """Some steps of the derivation; what each takes is read from the derivation itself."""
+    inputs = {step.name: step.inputs for _, step in operations(formulas)}
+
+    def needs(step: str) -> Iterator[str]:
+        for name in inputs.get(step, ()):
+            if name in kept:
+                yield name
+            else:
+                yield from needs(name)
+
+    all_needs = {step: frozenset(needs(step)) for step in kept}
+
+    def make(rng: np.random.Generator) -> Order:
+        offered = tuple(kept)
+        while offered == tuple(kept):
+            offered = tuple(kept[place] for place in rng.permutation(len(kept)))
+        return Order(all_needs, offered)
+
+    return make
+
+
+# ---- pick the wrong line -------------------------------------------------------------------------
+
+FORWARD_LINES = {formula.name: formula.whole.code for formula in FORWARD}
+BACKWARD_LINES = {formula.name: formula.whole.code for formula in BACKWARD}
+CHECK_LINES = {
+    "dy": "dy = rng.normal(size=x.shape)",
+    "plus": "plus = (dy * forward_train(x + h * e).y).sum()",
+    "minus": "minus = (dy * forward_train(x - h * e).y).sum()",
+    "numeric": "numeric = (plus - minus) / (2 * h)",
+    "error": "error = abs(analytic - numeric) / (1 + abs(numeric))",
+}
+
+# What can be wrong: name → (name of the line, how it reads then).
+FORWARD_SLIPS = {
+    "mu_other_axis": ("mu", "mu = x.mean(axis=1, keepdims=True)"),
+    "var_unbiased": ("var", "var = ((x - mu) ** 2).sum(axis=0) / (len(x) - 1)"),
+    "var_absolute": ("var", "var = abs(x - mu).mean(axis=0)"),
+    "x_hat_divided_by_var": ("x_hat", "x_hat = (x - mu) / (var + eps)"),
+    "x_hat_eps_outside": ("x_hat", "x_hat = (x - mu) / (np.sqrt(var) + eps)"),
+    "y_bracket": ("y", "y = gamma * (x_hat + beta)"),
+}
+BACKWARD_SLIPS = {
+    "dx_hat_divided": ("dx_hat", "dx_hat = dy / gamma"),
+    "dvar_power": (
+        "dvar",
+        "dvar = -1 / 2 * (var + eps) ** (-1 / 2) * (dx_hat * (x - mu)).sum(axis=0)",
+    ),
+    "dmu_missing_sum": ("dmu", "dmu = -1 / np.sqrt(var + eps) * dx_hat"),
+    "dx_detached": ("dx", "dx = dx_hat / np.sqrt(var + eps)"),
+    "dgamma_x_for_x_hat": ("dgamma", "dgamma = (dy * x).sum(axis=0)"),
+    "dbeta_mean": ("dbeta", "dbeta = dy.mean(axis=0)"),
+}
+CHECK_SLIPS = {
+    "all_ones": ("dy", "dy = np.ones(x.shape)"),
+    "not_moved": ("minus", "minus = (dy * forward_train(x).y).sum()"),
+    "not_halved": ("numeric", "numeric = (plus - minus) / h"),
+    "signed": ("error", "error = (analytic - numeric) / (1 + abs(numeric))"),
+}
+
+
+def _wrong_line(right: Mapping[str, str], slips: Mapping[str, tuple[str, str]]) -> Make:
+    def make(rng: np.random.Generator) -> Lines:
+        slip = sorted(slips)[int(rng.integers(len(slips)))]
+        name, line = slips[slip]
+        return Lines(dict(right) | {name: line}, answer=name, slip=slip, right=right[name])
+
+    return make
+
+
+EXERCISES: Mapping[str, Make] = {
+    "largest": _largest,
+    "eps_floor": _eps_floor,
+    "noise": _noise,
+    "variance": _variance,
+    "dgamma": _dgamma,
+    "dx": _dx,
+    "central": _central,
+    "order_forward": _ordering(FORWARD, ("mu", "centred", "var", "std", "x_hat", "y")),
+    "order_backward": _ordering(BACKWARD, ("dx_hat", "dinv_std", "dvar", "dmu", "dx")),
+    "lines_forward": _wrong_line(FORWARD_LINES, FORWARD_SLIPS),
+    "lines_backward": _wrong_line(BACKWARD_LINES, BACKWARD_SLIPS),
+    "lines_check": _wrong_line(CHECK_LINES, CHECK_SLIPS),
+}

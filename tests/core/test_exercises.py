@@ -1,0 +1,308 @@
+"""Answers by another path, slips that can be told apart, neighbours with other numbers."""
+
+from itertools import combinations, pairwise, permutations
+
+import numpy as np
+import pytest
+
+from bn_core import (
+    RunningStats,
+    backward_train,
+    check_gradient,
+    forward_eval,
+    forward_train,
+    numerical_gradient,
+)
+from bn_core.exercises import (
+    BACKWARD_LINES,
+    BACKWARD_SLIPS,
+    CHECK_LINES,
+    CHECK_SLIPS,
+    EXERCISES,
+    FORWARD_LINES,
+    FORWARD_SLIPS,
+    MOST_SEED,
+    Lines,
+    Number,
+    Order,
+    exercise,
+)
+from bn_core.mistakes import is_right, nearest_slip
+
+SEEDS = (*range(150), MOST_SEED)
+KINDS = {name: type(exercise(name, 0)) for name in EXERCISES}
+NUMBERS = [name for name, kind in KINDS.items() if kind is Number]
+ORDERS = [name for name, kind in KINDS.items() if kind is Order]
+LINES = [name for name, kind in KINDS.items() if kind is Lines]
+
+
+def column(numbers):
+    return np.asarray(numbers, float)[:, None]
+
+
+# ---- the answer, otherwise ---------------------------------------------------------------------
+
+
+def largest(given):
+    """One sample far away, all others equal: the batch in which |x̂| is largest."""
+    x = np.zeros((given["m"], 1))
+    x[0] = 1e3
+    return np.abs(forward_train(x, eps=0.0).x_hat).max()
+
+
+def eps_floor(given):
+    sd = np.sqrt(given["var"])
+    return forward_train([[3 - sd], [3 + sd]], eps=given["eps"]).x_hat.std()
+
+
+def noise(given):
+    """The exact distribution of the mean of m values that are ±a, a chosen to give ``sd``."""
+
+    def scatter(m):
+        counts = np.array([1.0])
+        for _ in range(m):
+            counts = np.convolve(counts, [0.5, 0.5])
+        means = np.linspace(-1, 1, m + 1)
+        return np.sqrt((counts * means**2).sum())
+
+    return given["sd"] * scatter(given["more"]) / scatter(given["m"])
+
+
+def variance(given):
+    return forward_train(column(given["x"])).var[0]
+
+
+def passed(given):
+    """A batch with the x̂ and σ that are given, far from where the exercise has it."""
+    x = 70 + given["std"] * column(given["x_hat"])
+    return forward_train(x, [given["gamma"]], eps=0.0), column(given["dy"])
+
+
+def dgamma(given):
+    fwd, dy = passed(given)
+    return numerical_gradient(lambda g: (dy * forward_train(fwd.x, g, eps=0.0).y).sum(), fwd.gamma)[
+        0
+    ]
+
+
+def dx(given):
+    fwd, dy = passed(given)
+    loss = lambda x: (dy * forward_train(x, fwd.gamma, eps=0.0).y).sum()  # noqa: E731
+    return numerical_gradient(loss, fwd.x, h=1e-4)[given["i"] - 1, 0]
+
+
+def central(given):
+    """The parabola through the three values, differentiated by the referee of the chapter."""
+    h = given["h"]
+    parabola = np.polyfit([-h, 0, h], [given["minus"], given["here"], given["plus"]], 2)
+    return numerical_gradient(lambda x: np.polyval(parabola, x[0]), [0.0], h)[0]
+
+
+OTHERWISE = {
+    "largest": largest,
+    "eps_floor": eps_floor,
+    "noise": noise,
+    "variance": variance,
+    "dgamma": dgamma,
+    "dx": dx,
+    "central": central,
+}
+
+
+def test_every_number_is_computed_twice():
+    assert set(OTHERWISE) == set(NUMBERS)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_the_answer_by_another_path(name):
+    """... from nothing but what the question states."""
+    for seed in SEEDS:
+        made = exercise(name, seed)
+        assert made.answer == pytest.approx(OTHERWISE[name](made.given), rel=1e-6), seed
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_answer_and_slips_can_be_told_apart(name):
+    for seed in SEEDS:
+        made = exercise(name, seed)
+        assert len(made.slips) >= 2
+        for a, b in combinations([made.answer, *made.slips.values()], 2):
+            assert not is_right(a, b), seed
+        for slip, wrong in made.slips.items():
+            for digits in (3, 4, 12):
+                typed = float(f"{wrong:.{digits}g}")
+                assert nearest_slip(typed, made.answer, made.slips) == slip, seed
+            assert not is_right(wrong, made.answer, last_digit=1.0), seed
+
+
+def test_an_answer_that_is_no_slip_is_recognised_as_none():
+    made = exercise("variance", 0)
+    assert nearest_slip(made.answer, made.answer, made.slips) is None
+    assert nearest_slip(12345.0, made.answer, made.slips) is None
+    assert nearest_slip(1.0, 2.0, {"overflow": np.inf, "same": 2.0}) is None
+
+
+def test_by_hand():
+    assert largest({"m": 17}) == pytest.approx(4)
+    assert eps_floor({"var": 0.03, "eps": 0.01}) == pytest.approx(np.sqrt(0.75))
+    assert noise({"m": 4, "more": 16, "sd": 3.0}) == pytest.approx(1.5)
+    assert variance({"x": [1, 5, 1, 5]}) == 4
+
+
+# ---- seeds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_seed_gives_the_same_again(name):
+    for seed in (0, 7, MOST_SEED):
+        assert repr(exercise(name, seed)) == repr(exercise(name, seed))
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_neighbours_get_other_numbers(name):
+    """In a class of thirty, no two desks side by side and hardly any two in the room."""
+    answers = [exercise(name, seed).answer for seed in range(30)]
+    assert len({round(answer, 9) for answer in answers}) >= 10
+    given = [repr(exercise(name, seed).given) for seed in range(200)]
+    same = sum(a == b for a, b in pairwise(given))
+    assert same <= 0.1 * len(given)
+
+
+@pytest.mark.parametrize("name", [*ORDERS, *LINES])
+def test_neighbours_see_other_puzzles(name):
+    assert len({repr(exercise(name, seed)) for seed in range(30)}) >= 4
+
+
+def test_exercises_of_one_seed_are_independent():
+    """dgamma and dx draw the same kind of batch, but not the same one."""
+    same = [exercise("dx", s).given["dy"] == exercise("dgamma", s).given["dy"] for s in range(50)]
+    assert not any(same)
+
+
+def test_what_is_refused():
+    with pytest.raises(KeyError):
+        exercise("nothing", 0)
+    with pytest.raises(ValueError, match="got -1"):
+        exercise("variance", -1)
+
+
+# ---- order the steps -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_exactly_one_order_is_right(name):
+    made = exercise(name, 3)
+    right = [order for order in permutations(made.answer) if made.too_early(order) is None]
+    assert right == [made.answer]
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_the_offered_order_is_never_the_right_one(name):
+    for seed in SEEDS:
+        made = exercise(name, seed)
+        assert sorted(made.offered) == sorted(made.answer)
+        assert made.offered != made.answer
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_a_step_that_is_too_early_is_named(name):
+    made = exercise(name, 0)
+    assert made.too_early(made.answer[:-1]) is None
+    assert made.too_early(()) is None
+    for at in range(1, len(made.answer)):
+        step = made.answer[at]
+        assert made.too_early((step, *(s for s in made.answer if s != step))) == step
+
+
+# ---- the wrong line ------------------------------------------------------------------------------
+
+
+def correct_values():
+    """Everything the lines of all exercises take, from the fast path."""
+    rng = np.random.default_rng(5)
+    x, dy = rng.normal(2, 3, (5, 2)), rng.normal(size=(5, 2))
+    fwd = forward_train(x, [1.5, -2.0], [0.5, 1.0], eps=0.3)
+    grads = backward_train(dy, fwd)
+    e = np.zeros_like(x)
+    e[2, 1] = 1
+    values = {name: getattr(fwd, name) for name in ("x", "mu", "var", "x_hat", "y", "gamma")}
+    values |= {name: getattr(grads, name) for name in BACKWARD_LINES}
+    return values | {"beta": fwd.beta, "eps": fwd.eps, "dy": dy, "h": 1e-5, "e": e}
+
+
+def run(lines, values):
+    """What each line computes, given right values of all that stands before it."""
+    results = {}
+    for name, line in lines.items():
+        names = values | {"np": np, "forward_train": forward_train, "rng": np.random.default_rng(9)}
+        exec(line, names)
+        results[name] = names[name]
+    return results
+
+
+def checking(values, off=0.0):
+    """The values of the gradient check's own lines, one after the other.
+
+    ``off`` is how far the gradient that is checked lies from the right one.
+    """
+    values = values | {"dy": np.random.default_rng(9).normal(size=values["x"].shape)}
+    fwd = forward_train(values["x"])
+    values["analytic"] = backward_train(values["dy"], fwd).dx[2, 1] + off
+    for name in list(CHECK_LINES)[1:]:
+        values |= {name: run({name: CHECK_LINES[name]}, values)[name]}
+    return values
+
+
+CASES = {
+    "lines_forward": (FORWARD_LINES, FORWARD_SLIPS),
+    "lines_backward": (BACKWARD_LINES, BACKWARD_SLIPS),
+    "lines_check": (CHECK_LINES, CHECK_SLIPS),
+}
+
+
+def test_every_exercise_with_lines_is_run():
+    assert set(CASES) == set(LINES)
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_exactly_one_line_is_wrong(name):
+    right, slips = CASES[name]
+    values = correct_values()
+    if name == "lines_check":
+        values = checking(values, off=-0.5)  # a mistake that the check is to find
+    for line, result in run(right, values).items():
+        np.testing.assert_allclose(result, values[line], rtol=1e-9, err_msg=line)
+    seen = set()
+    for seed in range(60):
+        made = exercise(name, seed)
+        seen.add(made.slip)
+        assert made.right == right[made.answer]
+        for line, result in run(made.lines, values).items():
+            same = np.shape(result) == np.shape(values[line]) and np.allclose(
+                result, values[line], rtol=1e-9, atol=1e-12
+            )
+            assert same == (line != made.answer), (made.slip, line)
+    assert seen == set(slips), "a slip that no seed shows"
+
+
+def test_the_lines_of_the_check_check():
+    values = checking(correct_values())
+    assert values["error"] < 1e-7
+    assert values["numeric"] == pytest.approx(values["analytic"], rel=1e-6)
+    wrong = run({"numeric": CHECK_SLIPS["not_halved"][1]}, values)["numeric"]
+    assert abs(wrong - values["analytic"]) / (1 + abs(wrong)) > 1e-3
+
+
+def test_the_referee_agrees_on_dx():
+    """The analytic ∂x of an exercise passes the chapter's own gradient check."""
+    fwd, dy = passed(exercise("dx", 11).given)
+    loss = lambda x: (dy * forward_train(x, fwd.gamma, eps=0.0).y).sum()  # noqa: E731
+    assert check_gradient(loss, fwd.x, backward_train(dy, fwd).dx).relative_error < 1e-6
+
+
+def test_the_variance_is_what_training_uses_and_not_what_inference_stores():
+    made = exercise("variance", 4)
+    fwd = forward_train(column(made.given["x"]))
+    stored = RunningStats.initial(1).updated(fwd, momentum=1.0)
+    assert stored.var[0] == pytest.approx(made.slips["var_unbiased"])
+    assert forward_eval(column(made.given["x"]), stored).shape == (4, 1)

@@ -1,0 +1,577 @@
+"""The same in code: what the programs print is what the screen shows, and nothing else gets in."""
+
+import ast
+import contextlib
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bn_core.activations import ACTIVATIONS
+from bn_core.derivation import BACKWARD, FORWARD, derive, magnitudes
+from bn_core.gradcheck import GradientCheck
+from bn_core.misprint import ZERO, check_misprint, disagreement
+from bn_core.mistakes import BUGS
+from bn_core.step_sizes import RIGHT, STEPS, check_batch
+from bn_core.upstream import linear_loss
+from bn_ui import own_numbers, take_along, text
+from bn_ui.small_batch import BETA, DY, EPS, GAMMA, LIMITS, PRESETS, ROW, SmallBatch, X
+from bn_ui.take_along import TakeAlong, notebook, program, script
+from bn_ui.take_along.gradient_check import BUGS as CODE_OF_BUGS
+from bn_ui.text import LANGUAGES, labels, sections
+from tests import direct
+from tests.ui.test_distributions import checked, pick
+from tests.ui.test_distributions import opened as distributions_opened
+from tests.ui.test_gradient_check import opened as gradient_check_opened
+from tests.ui.test_small_batch import (
+    arrived,
+)
+
+NOTEBOOK_KEYS = {"cells", "metadata", "nbformat", "nbformat_minor"}
+FLOAT = re.compile(r"[-+]?(\d+\.?\d*(e[-+]?\d+)?|nan|inf)%?$")
+
+
+@pytest.fixture(params=LANGUAGES)
+def lang(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A run without Streamlit, in each language."""
+    speak(monkeypatch, request.param)
+    return request.param
+
+
+def speak(monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
+    context = SimpleNamespace(locale="en")
+    fake = SimpleNamespace(context=context, session_state={"lang": lang})
+    monkeypatch.setattr(text, "st", fake)
+
+
+# ---- batches ------------------------------------------------------------------------------------
+
+
+def small(x: Any, gamma: Any, beta: Any, eps: float, dy: Any) -> SmallBatch:
+    x, gamma, beta, dy = (np.array(a, dtype=np.float64) for a in (x, gamma, beta, dy))
+    return SmallBatch(
+        x, gamma, beta, eps, lambda fwd: dy, lambda y: linear_loss(y, dy), source=("own",)
+    )
+
+
+def preset(name: str) -> SmallBatch:
+    values = {X: X.default, DY: None} | dict(PRESETS[name])
+    x = own_numbers.parse(values[X], LIMITS).x
+    gamma, beta = (
+        np.resize(own_numbers.parse(values[field], ROW).x[0], x.shape[1]) for field in (GAMMA, BETA)
+    )
+    rng = np.random.default_rng(0)
+    dy = own_numbers.parse(values[DY], LIMITS).x if values[DY] else rng.standard_normal(x.shape)
+    return small(x, gamma, beta, values[EPS], dy)
+
+
+def random(seed: int) -> SmallBatch:
+    rng = np.random.default_rng(seed)
+    m, d = rng.integers(1, [9, 5])
+    x, dy = (
+        rng.normal(rng.uniform(-9, 9), 10.0 ** rng.uniform(-2, 3), (m, d)),
+        rng.normal(size=(m, d)),
+    )
+    return small(x, *rng.normal(size=(2, d)), 10.0 ** rng.uniform(-6, 0), dy)
+
+
+BATCHES = {
+    "first": small(
+        [[1.2, 40], [0.4, 55], [2.9, 38], [-0.5, 61]], [1.5, 0.8], [0.5, -1], 1e-5,
+        [[1, 0], [-1, 2], [0, -1], [0.5, 1]],
+    ),
+    **{name: preset(name) for name in PRESETS},
+    **{f"random {seed}": random(seed) for seed in range(6)},
+}  # fmt: skip
+
+
+# ---- running a program, and reading what it prints ----------------------------------------------
+
+
+def run(code: str) -> str:
+    """The program's output, in a Python that knows nothing of this project or its settings."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-"],
+        input=code.encode(),
+        capture_output=True,
+        env={"SYSTEMROOT": "", "LC_ALL": "C.UTF-8"},
+        cwd=Path(sys.executable).anchor,
+        timeout=60,
+    )
+    assert not done.returncode, done.stderr.decode()
+    assert not done.stderr
+    return done.stdout.decode()
+
+
+def run_here(code: str) -> str:
+    """The same in this process, for a library that takes long to import."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(code, "program", "exec"), {"__name__": "__main__"})
+    return out.getvalue()
+
+
+def printed(output: str) -> dict[str, np.ndarray]:
+    """Numbers below each label "name: words"."""
+    found: dict[str, list[list[float]]] = {}
+    name = ""
+    for line in output.splitlines():
+        words = line.split()
+        if all(FLOAT.match(word) for word in words):
+            found[name].append([float(word) for word in words])
+        else:
+            name = line.partition(":")[0]
+            assert name not in found, f"{name} is printed twice"
+            found[name] = []
+    return {name: np.array(rows) for name, rows in found.items()}
+
+
+def described(output: str) -> dict[str, list[float]]:
+    """Lines "name  mean  sd  skewness  share%" of ``distributions``."""
+    heading, *lines = output.splitlines()
+    assert heading
+    found = {}
+    for line in lines:
+        *name, mean, sd, skew, share = line.split()
+        found[" ".join(name)] = [float(mean), float(sd), float(skew), float(share.rstrip("%"))]
+    return found
+
+
+def assert_printed(got: Any, wanted: Any, size: Any = 0.0) -> None:
+    """Equal to the four digits that are printed, but for rounding errors of terms of ``size``."""
+    got, wanted, size = np.broadcast_arrays(got, np.atleast_2d(wanted), size)
+    slack = 5.001e-4 * np.abs(wanted) + 1e-12 * np.abs(size)
+    wrong = ~(np.abs(got - wanted) <= slack) & ~(np.isnan(got) & np.isnan(wanted))
+    assert not wrong.any(), (got, wanted)
+
+
+def assert_passes(output: str, batch: SmallBatch, chapter: str) -> None:
+    found = printed(output)
+    dy = batch.dy if chapter == "backward" else None
+    values = derive(batch.x, batch.gamma, batch.beta, eps=batch.eps, dy=dy)
+    size = magnitudes(values)
+    names = [formula.name for formula in (BACKWARD if dy is not None else FORWARD)]
+    assert set(names) <= set(found)
+    for name in names:
+        assert found[name].shape == np.atleast_2d(values[name]).shape
+        assert_printed(found[name], values[name], size[name])
+
+
+def assert_misprint(output: str, batch: SmallBatch) -> None:
+    found = printed(output)
+    checks = check_misprint(batch.x, batch.gamma, batch.beta, batch.dy, batch.eps)
+    wanted, got = disagreement(checks["printed"]), found["dx_printed_error"].item()
+    noise = disagreement(checks["both"]) + referee_noise(batch, checks["both"])
+    assert abs(got - wanted) <= 5.001e-4 * wanted + noise * (1 + wanted)
+    assert found["dx_error"].item() <= noise
+
+
+def referee_noise(batch: SmallBatch, check: GradientCheck) -> float:
+    """How far rounding of the loss lets two central differences disagree."""
+    size = magnitudes(derive(batch.x, batch.gamma, batch.beta, eps=batch.eps))["y"]
+    each = 2e-15 * (np.abs(batch.dy) * size).sum() / check.h
+    norm = np.linalg.norm(check.numeric)
+    return each * np.sqrt(check.numeric.size) / (norm if norm >= ZERO else 1) + 1e-12
+
+
+def assert_check(output: str, batch: SmallBatch, h: float, bug: str) -> None:
+    found = printed(output)
+    wrong = None if bug == RIGHT else bug
+    args = (batch.x, batch.gamma, batch.beta, batch.dy, batch.eps)
+    fwd_size = magnitudes(derive(batch.x, batch.gamma, batch.beta, eps=batch.eps, dy=batch.dy))
+    for name, (check,) in check_batch(*args, bug=wrong, steps=(h,)).items():
+        size = fwd_size[f"d{name}"]
+        assert_printed(found[f"d{name}"], check.analytic, size)
+        # Numerical gradients agree as far as rounding of the loss lets them.
+        terms = np.abs(batch.dy) * fwd_size["y"]
+        noise = 2e-15 * terms.sum() / h + 1e-12 * np.abs(size).max()
+        assert_printed(found[f"d{name}_numeric"], check.numeric, noise * 1e12)
+        largest = noise + 5.001e-4 * check.max_abs_error
+        gap = np.abs(found[f"d{name}_difference"] - check.abs_error).max()
+        assert gap <= largest, name
+        error = found[f"d{name}_error"].item()
+        assert abs(error - check.relative_error) <= largest, name
+
+
+# ---- forward, backward, gradient check ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", BATCHES.values(), ids=BATCHES)
+@pytest.mark.parametrize("chapter", ["forward", "backward"])
+class TestPasses:
+    def test_numpy(self, lang: str, chapter: str, batch: SmallBatch):
+        output = run(script(getattr(take_along, chapter)(batch).numpy))
+        assert_passes(output, batch, chapter)
+        if chapter == "backward":
+            assert_misprint(output, batch)
+
+    def test_torch(self, lang: str, chapter: str, batch: SmallBatch):
+        pytest.importorskip("torch")
+        output = run_here(script(getattr(take_along, chapter)(batch).torch))
+        assert_passes(output, batch, chapter)
+        if chapter == "backward":
+            found = printed(output)
+            size = magnitudes(derive(batch.x, batch.gamma, batch.beta, eps=batch.eps, dy=batch.dy))[
+                "dx"
+            ]
+            if len(batch.x) > 1 and batch.eps > 0:  # PyTorch's layer refuses others
+                assert_printed(found["dx_layer"], found["dx"], size * 10)
+            assert_misprint(output, batch)
+
+
+SETTINGS = [
+    *((name, 1e-5, RIGHT) for name in BATCHES),
+    *(("first", 1e-3, bug) for bug in BUGS),
+    *((name, 1e-5, "eps_outside") for name in ("one", "two", "constant", "random 1")),
+    *(("random 0", STEPS[i], RIGHT) for i in (12, 24, 36, 48)),
+]
+
+
+@pytest.mark.parametrize(("name", "h", "bug"), SETTINGS)
+class TestGradientCheck:
+    def test_numpy(self, lang: str, name: str, h: float, bug: str):
+        batch = BATCHES[name]
+        output = run(script(take_along.gradient_check(batch, h, bug).numpy))
+        assert_check(output, batch, h, bug)
+
+    def test_torch(self, lang: str, name: str, h: float, bug: str):
+        pytest.importorskip("torch")
+        batch = BATCHES[name]
+        output = run_here(script(take_along.gradient_check(batch, h, bug).torch))
+        assert_check(output, batch, h, bug)
+
+
+def test_every_bug_is_known():
+    assert list(CODE_OF_BUGS) == list(BUGS)
+
+
+def test_a_step_that_is_lost_has_no_difference(lang: str):
+    batch = small([[1e6], [1e6 + 1]], [1], [0], 1e-5, [[1], [0]])
+    found = printed(run(script(take_along.gradient_check(batch, 1e-13, RIGHT).numpy)))
+    assert np.isnan(found["dx_numeric"]).all()
+    assert np.isfinite(found["dgamma_numeric"]).all()
+
+
+# ---- distributions ------------------------------------------------------------------------------
+
+
+def spread(m: int, d: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).gamma(2.0, 3.0, (m, d)) - 4
+
+
+FEATURES: dict[str, dict[str, Any]] = {
+    "unit": {"x": direct.hidden()[:, [6]], "first": 7},
+    "pooled": {"x": spread(40, 32), "first": 1},
+    "each": {"x": spread(30, 12), "first": 5, "each": True},
+    "tanh": {"x": spread(300, 1), "activation": "tanh", "gamma": -1.7, "beta": 0.4},
+    "relu": {"x": spread(64, 2), "activation": "relu", "gamma": 2.5, "eps": 10.0},
+    "constant": {"x": np.full((7, 1), 3.1)},
+    "one": {"x": spread(1, 1), "beta": 2.0},
+    "flat": {"x": spread(9, 1), "gamma": 0.0, "beta": 0.3},
+    "far": {"x": 1e6 + spread(50, 1)},
+    "largest": {"x": spread(2000, 1)},
+}
+
+
+def settings_of(name: str) -> dict[str, Any]:
+    return {
+        "gamma": 1.0,
+        "beta": 0.0,
+        "eps": 1e-5,
+        "first": 1,
+        "each": False,
+        "activation": "sigmoid",
+    } | FEATURES[name]
+
+
+def distributions(name: str) -> TakeAlong:
+    here = settings_of(name)
+    return take_along.distributions(**here | {"activation": ACTIVATIONS[here["activation"]]})
+
+
+def assert_described(output: str, name: str) -> None:
+    here = settings_of(name)
+    found = described(output)
+    keys = ("gamma", "beta", "eps", "activation")
+    how = {key: here[key] for key in keys}
+    if here["each"]:
+        expected = {f" {here['first'] + k}": here["x"][:, [k]] for k in range(here["x"].shape[1])}
+    else:
+        expected = {"": here["x"]}
+    assert set(found) == {f"{q}{k}" for k in expected for q in ("x", "x_hat", "y")}
+    for key, x in expected.items():
+        values = direct.quantities(x, **how)
+        wanted = direct.table(values, here["activation"]).reshape(3, 5)
+        for quantity, row in zip(("x", "x_hat", "y"), wanted, strict=True):
+            got = found[f"{quantity}{key}"]
+            assert_printed(got[:3], row[:3], np.abs(values[quantity]).max())
+            assert abs(got[3] - row[3]) <= 0.0501
+
+
+@pytest.mark.parametrize("name", FEATURES)
+class TestDistributions:
+    def test_numpy(self, lang: str, name: str):
+        assert_described(run(script(distributions(name).numpy)), name)
+
+    def test_torch(self, lang: str, name: str):
+        pytest.importorskip("torch")
+        assert_described(run_here(script(distributions(name).torch)), name)
+
+
+def test_more_numbers_than_can_be_read_are_left_out_and_it_says_so(lang: str):
+    x = spread(1000, 12)
+    made = take_along.distributions(
+        x, gamma=1, beta=0, eps=1e-5, activation=ACTIVATIONS["tanh"], first=3, each=True
+    )
+    code = script(made.numpy)
+    assert made.remark == labels(lang)["code.cut"].format(kept=2, all=12)
+    head = code.partition("x = ")[0]
+    assert all(number in head for number in ("1000", "12", "2", "3", "4"))
+    assert list(described(run(code)))[::3] == ["x 3", "x 4"]
+    assert not distributions("largest").remark
+
+
+# ---- PyTorch by itself --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chapter", ["forward", "backward", "gradient_check", "distributions"])
+def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str):
+    pytest.importorskip("torch")
+    speak(monkeypatch, "zh")
+    batch = BATCHES["first"]
+    made = {
+        "forward": lambda: take_along.forward(batch),
+        "backward": lambda: take_along.backward(batch),
+        "gradient_check": lambda: take_along.gradient_check(batch, 1e-5, "detached"),
+        "distributions": lambda: distributions("unit"),
+    }[chapter]()
+    assert run(script(made.torch)) == run_here(script(made.torch))
+
+
+# ---- notebooks ----------------------------------------------------------------------------------
+
+PROGRAMS: dict[str, Callable[[], TakeAlong]] = {
+    "forward": lambda: take_along.forward(BATCHES["first"]),
+    "backward": lambda: take_along.backward(BATCHES["random 2"]),
+    "gradient_check": lambda: take_along.gradient_check(BATCHES["first"], 1e-5, RIGHT),
+    "gradient_check, bug": lambda: take_along.gradient_check(BATCHES["one"], 1e-4, "detached"),
+    "distributions": lambda: distributions("each"),
+}
+
+
+@pytest.mark.parametrize("make", PROGRAMS.values(), ids=PROGRAMS)
+class TestNotebook:
+    def test_format(self, lang: str, make: Callable[[], TakeAlong]):
+        made = make()
+        found = json.loads(notebook(made.chapter, made.title, made.numpy))
+        assert set(found) == NOTEBOOK_KEYS
+        assert (found["nbformat"], found["nbformat_minor"]) == (4, 5)
+        ids = [cell["id"] for cell in found["cells"]]
+        assert len(set(ids)) == len(ids)
+        for cell in found["cells"]:
+            assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", cell["id"])
+            common = {"id", "cell_type", "metadata", "source"}
+            code = {"outputs", "execution_count"} if cell["cell_type"] == "code" else set()
+            assert set(cell) == common | code
+            assert "".join(cell["source"]).strip()
+        assert found["cells"][0]["source"][0] == f"# {made.title}\n"
+        assert made.title == labels(lang)[f"chapters.{made.chapter}"]
+
+    def test_official_schema(self, lang: str, make: Callable[[], TakeAlong]):
+        nbformat = pytest.importorskip("nbformat")
+        made = make()
+        whole = notebook(made.chapter, made.title, made.numpy)
+        nbformat.validate(nbformat.reads(whole, as_version=4))
+
+    def test_run_cell_by_cell_it_prints_what_the_script_prints(
+        self, lang: str, make: Callable[[], TakeAlong]
+    ):
+        made = make()
+        found = json.loads(notebook(made.chapter, made.title, made.numpy))
+        names: dict[str, Any] = {"__name__": "__main__"}
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            for cell in found["cells"]:
+                if cell["cell_type"] == "code":
+                    exec("".join(cell["source"]), names)
+        assert out.getvalue() == run(script(made.numpy))
+
+
+# ---- what gets in, and what does not ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", PROGRAMS.values(), ids=PROGRAMS)
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_nothing_of_this_book_is_imported(lang: str, library: str, make: Callable[[], TakeAlong]):
+    tree = ast.parse(script(getattr(make(), library)))
+    modules = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    torch = {"torch", "torch.nn.functional", "itertools"}
+    assert modules <= (torch if library == "torch" else {"numpy"})
+
+
+@pytest.mark.parametrize("make", PROGRAMS.values(), ids=PROGRAMS)
+def test_no_place_is_left_open(lang: str, make: Callable[[], TakeAlong]):
+    for cells in (make().numpy, make().torch):
+        assert "$" not in script(cells)
+        assert "#:" not in script(cells)
+
+
+@pytest.mark.parametrize("make", PROGRAMS.values(), ids=PROGRAMS)
+def test_a_terminal_that_knows_only_its_own_language_can_print_it(
+    lang: str, make: Callable[[], TakeAlong]
+):
+    run(script(make().numpy)).encode({"en": "ascii", "zh": "gbk"}[lang])
+
+
+HOSTILE = ["1], [2]); import os #", "$x", "__import__('os').system('true')", '1\n"""\nimport os']
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_only_floats_get_into_the_code(hostile: str):
+    with pytest.raises(own_numbers.OwnNumbersError):
+        own_numbers.parse(hostile, LIMITS)
+    with pytest.raises(ValueError, match="could not convert"):
+        program.literal(np.array([[hostile, "1"], ["2", "3"]], dtype=object))
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("field", ["batch_x", "batch_gamma", "batch_beta", "batch_eps", "batch_dy"])
+def test_hostile_links_leave_the_code_as_it_was(field: str, hostile: str):
+    plain = unfolded(arrived("backward", batch_dy_from="own"), "backward")
+    app = unfolded(arrived("backward", batch_dy_from="own", **{field: hostile}), "backward")
+    assert code_on(app) == code_on(plain)
+
+
+def test_names_of_columns_stay_out():
+    """The learner's own numbers may have names; the code has numbers of features only."""
+    app = unfolded(distributions_opened(dist_source="own"), "distributions")
+    (box,) = (area for area in app.text_area if area.key.startswith("dist_own"))
+    checked(box.set_value("height; os.remove($x)\n1; 2\n3; 5\n4; 4").run())
+    assert any("os.remove" in element.value for element in app.markdown)
+    assert "[2.0],\n    [5.0],\n    [4.0],\n" in code_on(app)
+    assert "remove" not in code_on(app)
+
+
+@pytest.mark.parametrize("word", ['a "b"', "a\\", "a\nb", "{x}", "$x", "x̂"])
+def test_a_word_cannot_leave_its_quotation_marks(word: str):
+    code = program.fill('s = "$word"', {}, word=program.quoted(word))
+    assert ast.literal_eval(code.removeprefix("s = ")) == word.replace("x̂", "x_hat")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [spread(3, 2), spread(1, 1), spread(40, 1), spread(5, 40), spread(3, 1)[:, 0] * 1e-300],
+    ids=lambda values: str(values.shape),
+)
+def test_numbers_are_written_in_full(values: np.ndarray):
+    numbers = np.array(ast.literal_eval(program.literal(values)))
+    np.testing.assert_array_equal(numbers.reshape(values.shape), values)
+    assert max(map(len, program.literal(values).splitlines())) <= program.WIDTH
+
+
+def test_every_comment_and_section_is_used(lang: str):
+    """Words that no program says are words to be deleted."""
+    source = "".join(p.read_text("utf-8") for p in Path(take_along.__file__).parent.glob("*.py"))
+    chapters = ("forward", "backward", "gradient_check", "distributions")
+    for key in text.group("code_comments"):
+        name, by_chapter, by_step = f"#: {key}\n", "about_$chapter", "of_$name"
+        known = (key.startswith("about_") and key[6:] in chapters and by_chapter in source) or (
+            key.startswith("of_") and by_step in source
+        )
+        assert known or name in source or re.search(rf'"(#: )?{key}"', source), key
+    for key in text.group("code_words"):
+        assert f"$word_{key}" in source, key
+    for key in sections(lang, "take_along"):
+        assert f'"{key}"' in source or key in chapters, key
+
+
+# ---- on the pages -------------------------------------------------------------------------------
+
+PAGES: dict[str, Callable[..., AppTest]] = {
+    "distributions": distributions_opened,
+    "forward": lambda **query: arrived("forward", **query),
+    "backward": lambda **query: arrived("backward", **query),
+    "gradient_check": gradient_check_opened,
+}
+
+
+@pytest.fixture(params=PAGES)
+def page(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def unfolded(app: AppTest, chapter: str) -> AppTest:
+    app.session_state[f"{chapter}_code_open"] = True
+    return checked(app.run())
+
+
+def code_on(app: AppTest) -> str:
+    """The program among the page's code blocks; another is the link."""
+    (found,) = (element.value for element in app.code if element.language == "python")
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_on_every_page(page: str, language: str):
+    words = labels(language)
+    app = PAGES[page](lang=language)
+    assert words["code.title"] in [box.label for box in app.expander]
+    assert not [c for c in app.code if c.language == "python"], "closed, it costs nothing"
+    unfolded(app, page)
+    numpy_code = code_on(app)
+    assert words[f"code_comments.about_{page}"] in numpy_code
+    assert "import numpy as np" in numpy_code
+    pick(app, f"{page}_code_library", "torch")
+    assert "import torch" in code_on(app)
+    names = {"numpy_script", "torch_script", "notebook"}
+    assert {words[f"code.{name}"] for name in names} <= {
+        button.label for button in app.get("download_button")
+    }
+
+
+def test_it_survives_a_change_of_language(page: str):
+    app = unfolded(PAGES[page](lang="en"), page)
+    pick(app, f"{page}_code_library", "torch")
+    english = code_on(app)
+    pick(app, "lang", "zh")
+    chinese = code_on(app)
+    assert labels("zh")[f"code_comments.about_{page}"] in chinese
+    assert "import torch" in chinese
+
+    def bare(code: str) -> str:
+        return re.sub(r'#.*|"[^"]*"', "", code)
+
+    lines = (
+        [line for line in bare(code).splitlines() if line.strip()] for code in (english, chinese)
+    )
+    assert next(lines) == next(lines)
+
+
+@pytest.mark.parametrize("chapter", ["forward", "backward"])
+def test_it_is_the_batch_on_the_screen(chapter: str):
+    app = unfolded(arrived(chapter, batch_x="1~2_3~5.5", batch_eps=0.25), chapter)
+    assert "[1.0, 2.0],\n    [3.0, 5.5],\n" in code_on(app)
+    assert "eps = 0.25" in code_on(app)
+
+
+@pytest.mark.parametrize(("chapter", "key"), [("forward", "fwd"), ("backward", "bwd")])
+def test_no_answers_while_practising(chapter: str, key: str):
+    app = unfolded(arrived(chapter, **{f"{key}_practice": "last"}), chapter)
+    assert not [c for c in app.code if c.language == "python"]
+    assert [n.value for n in app.info].count(labels("en")["code.practising"]) == 1
+    assert labels("en")["code.notebook"] not in [b.label for b in app.get("download_button")]
+    pick(app, f"{key}_practice", "worked")
+    assert code_on(app)
