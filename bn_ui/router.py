@@ -40,7 +40,7 @@ def menu() -> dict[str, list[st.Page]]:
 
 
 language = url.language_field()
-url.load([language, present.PRESENT, present.HIDE, REVEALED])
+url.load([language, url.VERSION, present.PRESENT, present.HIDE, REVEALED])
 settle(language, url.value(language))  # the menu and the title speak before the switch is drawn
 # Before the menu, whose icon would otherwise be this tab's, fetched from another host.
 st.set_page_config(page_icon=str(FAVICON), layout="wide", initial_sidebar_state="collapsed")

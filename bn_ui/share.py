@@ -22,12 +22,12 @@ def link(chapter: str, fields: Sequence[Field]) -> str:
 
 
 def address(page: str, chapter: str, parameters: Mapping[str, str]) -> str:
-    """The address of a chapter with its parameters, as seen from ``page``, which is open."""
+    """A link to a chapter, to be kept or handed on, as seen from ``page``, which is open."""
     here = urlsplit(st.context.url or "")
     host = f"{here.scheme}://{here.netloc}" if here.netloc else ""
     above = here.path.removesuffix("/").removesuffix(f"/{page}").rstrip("/")
-    query = f"?{urlencode(parameters)}" if parameters else ""
-    return f"{host}{above}/{chapter}{query}"
+    versioned = {**parameters, url.VERSION.key: url.VERSION.default}
+    return f"{host}{above}/{chapter}?{urlencode(versioned)}"
 
 
 def is_local() -> bool:

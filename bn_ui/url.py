@@ -161,6 +161,10 @@ def everywhere(*fields: Field) -> None:
     _everywhere.extend(field for field in fields if field not in _everywhere)
 
 
+# What the links of this book mean; one that is newer is read as far as this book understands it.
+VERSION = choice("v", "1", ("1",))
+
+
 def language_field() -> Field:
     return choice("lang", browser_language(), tuple(LANGUAGES))
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
 
 from bn_ui.chapters import CHAPTERS
 from bn_ui.url import Field
 from tests.page_definitions import definitions
 
+ROUTER = Path(__file__).resolve().parent.parent / "bn_ui" / "router.py"
+LONGEST = 20  # seconds, on any machine: what has no bound takes longer
+LONGEST_LINK = 3000  # characters of what the page makes of it
 EVERYWHERE = ("lang", "present", "hide", "revealed", "v", "utm_source", "__proto__")
 ABSURD = (
     "",
@@ -59,6 +65,21 @@ def links(count: int, seed: int) -> list[tuple[str, dict[str, str]]]:
         (chapter, _parameters(rng, definitions(chapter).FIELDS))
         for chapter in (names[n % len(names)] for n in range(count))
     ]
+
+
+def visit(chapter: str, parameters: Mapping[str, str]) -> AppTest:
+    """The page that a link opens, in a session of its own; an error if it takes too long."""
+    app = AppTest.from_file(str(ROUTER), default_timeout=LONGEST)
+    app.query_params.update(parameters)
+    return app.switch_page(f"../pages/{chapter}.py").run()
+
+
+def complaint(app: AppTest) -> str:
+    """What is wrong with the page, or nothing."""
+    if app.exception:
+        return app.exception[0].message
+    kept = sum(len(text) for key in app.query_params for text in app.query_params[key])
+    return "no page" if not app.title else "its link grew" if kept >= LONGEST_LINK else ""
 
 
 def _parameters(rng: random.Random, fields: Sequence[Field]) -> dict[str, str]:

@@ -283,12 +283,12 @@ class LiveChart {
   // Figure for this width and theme, before any numbers are put in.
   load() {
     const figure = this.part("figure");
-    this.narrow = this.root.clientWidth < NARROW_PX;
+    this.scale = typeScale();
+    this.narrow = this.root.clientWidth < NARROW_PX * this.scale;
     const source = this.message.figure;
-    this.figure = themed(
-      { data: source.data, layout: this.narrow ? source.narrow : source.layout },
-      pagePalette(this.root, this.message.palette),
-    );
+    const plain = { data: source.data, layout: this.narrow ? source.narrow : source.layout };
+    const coloured = themed(plain, pagePalette(this.root, this.message.palette));
+    this.figure = enlarged(coloured, this.scale);
     this.figure.layout.width = this.root.clientWidth;
     figure.style.minHeight = `${this.figure.layout.height}px`;
     this.cells = [];
@@ -326,7 +326,9 @@ class LiveChart {
   }
 
   onResize() {
-    if (!this.figure || this.root.clientWidth === this.figure.layout.width) return;
+    if (!this.figure) return;
+    const fits = this.root.clientWidth === this.figure.layout.width;
+    if (fits && this.scale === typeScale()) return;
     this.reload = true;
     this.requestPicture();
   }
@@ -429,6 +431,36 @@ function themed(node, palette) {
     return Object.fromEntries(Object.entries(node).map(([k, v]) => [k, themed(v, palette)]));
   }
   return node;
+}
+
+// What a figure measures in pixels, by the name of the object that holds it.
+const IN_PIXELS = {
+  layout: ["height"],
+  margin: ["l", "r", "t", "b"],
+  font: ["size"],
+  tickfont: ["size"],
+  textfont: ["size"],
+  title: ["standoff"],
+  marker: ["size"],
+  line: ["width"],
+};
+
+// A figure whose type, lines and margins grow with the type of the page.
+function enlarged(node, scale, name = "") {
+  if (Array.isArray(node)) return node.map((item) => enlarged(item, scale));
+  if (!node || typeof node !== "object") return node;
+  const grows = IN_PIXELS[name] ?? [];
+  return Object.fromEntries(
+    Object.entries(node).map(([key, value]) => {
+      const pixels = typeof value === "number" && grows.includes(key);
+      return [key, pixels ? value * scale : enlarged(value, scale, key)];
+    }),
+  );
+}
+
+// How much larger than usual the page's type is: projector mode enlarges the root's.
+function typeScale() {
+  return Math.max(1, parseFloat(getComputedStyle(document.documentElement).fontSize) / 16);
 }
 
 const ARRAYS = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, f4: Float32Array, f8: Float64Array };

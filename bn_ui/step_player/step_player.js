@@ -243,7 +243,8 @@ class StepPlayer {
     const by = { ArrowRight: 1, ArrowLeft: -1, ...pages }[event.key];
     if (!by || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const inside = this.root.contains(event.target);
-    if (!inside && event.target !== document.body) return;
+    // On a projector the focus is often left on a button; nobody should have to look for it.
+    if (!inside && event.target !== document.body && !this.message.present) return;
     const taken = "input:not([type=checkbox]), select, textarea, [contenteditable], [role=radiogroup]";
     if (event.target.closest(taken)) return;
     if (inside && event.target.scrollWidth > event.target.clientWidth) return; // scrolls sideways

@@ -204,6 +204,22 @@ class Lab:
             assert (START[name] if linked is None else float(linked)) == value, key
 
 
+def go(page: Page, place: Locator) -> None:
+    """To a place with Tab or Shift+Tab, from wherever the focus is."""
+    for _ in range(60):
+        way = place.evaluate(
+            """(e) => {
+                const at = document.activeElement;
+                if (e === at) return '';
+                return at.compareDocumentPosition(e) & 4 ? 'Tab' : 'Shift+Tab';
+            }"""
+        )
+        if not way:
+            return
+        page.keyboard.press(way)
+    raise AssertionError("the keyboard does not come there")
+
+
 def opening_batch() -> np.ndarray:
     """The feature that the chapter opens with, (256, 1)."""
     return direct.hidden()[:, [FEATURE]]

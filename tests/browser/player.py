@@ -9,7 +9,13 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 from playwright.sync_api import Locator, Page
 
+from bn_core.derivation import derive
+from bn_core.upstream import half_squared_error
 from tests.browser.driving import HELPERS
+
+X = np.array([[1.2, 40], [0.4, 55], [2.9, 38], [-0.5, 61]])
+GAMMA, BETA = np.array([1.5, 0.8]), np.array([0.5, -1.0])
+TARGET = np.array([[1, 0], [0, -1], [1, 0], [-1, 1]])
 
 SETTLED = """(() => {
     const root = document.querySelector('.bn-step');
@@ -127,3 +133,9 @@ class Player:
                 };
             }"""
         )
+
+
+def opening() -> dict[str, np.ndarray]:
+    """What the chapters open with, by the core alone."""
+    y = derive(X, GAMMA, BETA)["y"]
+    return derive(X, GAMMA, BETA, dy=half_squared_error(y, TARGET)[1])

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page
 from bn_ui.numbers import number_text
 from bn_ui.questions import quiz_names, quiz_questions
 from bn_ui.text import LANGUAGES, labels
-from tests.browser.driving import HELPERS
+from tests.browser.driving import HELPERS, go
 
 pytestmark = pytest.mark.browser
 
@@ -185,22 +185,6 @@ def test_it_does_not_run_again_and_again(quiz: Callable[..., Quiz]):
     it.page.reload()
     it.ready().counts(1)
     assert asked(it) == first + 1
-
-
-def go(page: Page, place: Locator) -> None:
-    """To a place with Tab or Shift+Tab, from wherever the focus is."""
-    for _ in range(60):
-        way = place.evaluate(
-            """(e) => {
-                const at = document.activeElement;
-                if (e === at) return '';
-                return at.compareDocumentPosition(e) & 4 ? 'Tab' : 'Shift+Tab';
-            }"""
-        )
-        if not way:
-            return
-        page.keyboard.press(way)
-    raise AssertionError("the keyboard does not come there")
 
 
 def test_the_keyboard_alone(quiz: Callable[..., Quiz]):

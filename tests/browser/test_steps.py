@@ -14,22 +14,13 @@ from bn_ui import own_numbers, small_batch
 from bn_ui.numbers import shown
 from bn_ui.step_player.lesson import closed_ids, open_ids
 from bn_ui.text import LANGUAGES, labels
-from tests.browser.player import Player
+from tests.browser.player import BETA, GAMMA, TARGET, Player, X, opening
 from tests.browser.serving import Server
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Player]
 
-X = np.array([[1.2, 40], [0.4, 55], [2.9, 38], [-0.5, 61]])
-GAMMA, BETA = np.array([1.5, 0.8]), np.array([0.5, -1.0])
-TARGET = np.array([[1, 0], [0, -1], [1, 0], [-1, 1]])
 CHAPTERS = {"forward": (FORWARD, "fwd"), "backward": (BACKWARD, "bwd")}
-
-
-def opening() -> dict[str, np.ndarray]:
-    """What the chapters open with, by the core alone."""
-    y = derive(X, GAMMA, BETA)["y"]
-    return derive(X, GAMMA, BETA, dy=half_squared_error(y, TARGET)[1])
 
 
 def text(a: np.ndarray) -> str:

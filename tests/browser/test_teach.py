@@ -117,7 +117,7 @@ def test_link_qr_code_and_worksheet(
     assert teacher.clicks <= MOST_CLICKS
 
     found = dict(parse_qsl(urlsplit(link).query))
-    assert found == {"lang": lang, "quiz_seed": "0", **preset_batch("backward", "round")}
+    assert found == {"lang": lang, "quiz_seed": "0", "v": "1", **preset_batch("backward", "round")}
     (code_of_batch,) = re.findall("[0-9A-F]{6}", sheet.name)
     assert code_of_batch in key.name
     assert code_of_batch in teacher.page.locator("[data-testid=stMain]").inner_text()

@@ -338,6 +338,7 @@ def test_the_link_to_share_opens_the_same_screen(path: str):
     assert urlsplit(link).path == "/distributions"
     query = dict(parse_qsl(urlsplit(link).query))
     assert query.pop("lang") == "en"
+    assert query.pop("v") == "1"
     assert query == app.query_params
     other = opened(**query)
     assert values(other) == values(app)

@@ -48,5 +48,7 @@ def test_a_link_that_means_something_else_is_told_once():
     assert [toast.value for toast in app.toast] == [told]
     checked(app.run())
     assert not app.toast
-    for fine in ({}, {"fwd_step": "var"}, {"batch_eps": "0.001"}, {"batch_x": "1.50_2"}):
-        assert not arrived("forward", lang="en", **fine).toast
+    assert arrived("forward", lang="en", v="2").toast, "it may mean what this book does not know"
+    fine = ({"v": "1"}, {"fwd_step": "var"}, {"batch_eps": "0.001"}, {"batch_x": "1.50_2"})
+    for query in ({}, *fine):
+        assert not arrived("forward", lang="en", **query).toast

@@ -45,7 +45,10 @@ def link(app: AppTest) -> str:
 
 
 def query(address: str) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(address).query))
+    """What a link says, but for its version, which it always says."""
+    found = dict(parse_qsl(urlsplit(address).query))
+    assert found.pop("v") == "1"
+    return found
 
 
 def chapter_of(address: str) -> str:
@@ -116,8 +119,8 @@ def test_what_is_local(url: str | None, expected: bool, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("http://192.168.1.5:8501/teach", "http://192.168.1.5:8501/forward?lang=zh"),
-        ("https://x.org/app/teach", "https://x.org/app/forward?lang=zh"),
+        ("http://192.168.1.5:8501/teach", "http://192.168.1.5:8501/forward?lang=zh&v=1"),
+        ("https://x.org/app/teach", "https://x.org/app/forward?lang=zh&v=1"),
     ],
 )
 def test_addresses_are_below_where_the_page_is(
