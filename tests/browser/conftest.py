@@ -123,6 +123,7 @@ def tab(
             page.add_init_script(script)
         else:
             page = request.getfixturevalue("phone" if phone else "desktop")
+            page.set_viewport_size((PHONE if phone else SETTINGS)["viewport"])  # a test may turn it
         page.emulate_media(color_scheme=theme)
         watched.append(Watch(page, at.url))
         return page, at.url

@@ -205,12 +205,12 @@ class Lab:
 
 
 def go(page: Page, place: Locator) -> None:
-    """To a place with Tab or Shift+Tab, from wherever the focus is."""
+    """To a place, or into it, with Tab or Shift+Tab, from wherever the focus is."""
     for _ in range(60):
         way = place.evaluate(
             """(e) => {
                 const at = document.activeElement;
-                if (e === at) return '';
+                if (e.contains(at)) return '';
                 return at.compareDocumentPosition(e) & 4 ? 'Tab' : 'Shift+Tab';
             }"""
         )

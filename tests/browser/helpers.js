@@ -52,11 +52,12 @@ window.bn = {
     };
   },
   // The same, once it has stayed the same for thirty frames: what stands further down comes later.
-  atRest: async () => {
+  atRest: () => bn.still(bn.everything, () => bn.drawn() && bn.settled()),
+  still: async (read, holds) => {
     let [seen, frames] = ['', 0];
     await bn.until(() => {
-      const now = JSON.stringify(bn.everything());
-      frames = now === seen && bn.drawn() && bn.settled() ? frames + 1 : 0;
+      const now = holds() ? JSON.stringify(read()) : '';
+      frames = now && now === seen ? frames + 1 : 0;
       seen = now;
       return frames >= 30;
     }, 'a page at rest');

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 SCREENS = [*((chapter.name, "") for chapter in CHAPTERS), ("distributions", "&dist_view=each")]
 DRAWN = """document.querySelector('[data-testid=stMain] .stMarkdown') && bn.idle()
     && [...document.querySelectorAll('.bn-live')].every((c) => c.dataset.pictures > 0)"""
+ALTS = "[...document.querySelectorAll('.bn-figure')].map((figure) => figure.ariaLabel)"
 ALT = "document.querySelector('.bn-live:has([data-knob={0}]) .bn-figure').ariaLabel"
 
 
@@ -28,8 +29,7 @@ def test_every_alt_names_values_and_every_knob_changes_them(
     at = Lab(*tab())
     at.page.goto(f"{at.home}/{chapter}?lang={lang}&revealed=1{more}")
     at.page.evaluate(HELPERS)
-    at.until(DRAWN)
-    for alt in at.page.locator(".bn-figure").evaluate_all("all => all.map((f) => f.ariaLabel)"):
+    for alt in at.page.evaluate(f"bn.still(() => {ALTS}, () => {DRAWN})"):
         assert re.search(r"\d", alt), alt
         assert not re.search(r"[{}]|undefined|NaN", alt), alt
     knobs = at.page.locator("[data-knob]").evaluate_all("all => all.map((k) => k.dataset.knob)")
