@@ -60,7 +60,12 @@ def style() -> None:
 _LOOKS = """
 html { font-size: 125%; }
 header[data-testid="stHeader"], [class*="st-key-lang"] { display: none; }
-[data-testid="stMainBlockContainer"] { padding-top: 0.5rem; max-width: none; }
+[data-testid="stMainBlockContainer"] { padding: 0.25rem 2rem; max-width: none; }
+[data-testid="stMainBlockContainer"] h1 { font-size: 1.6rem; padding: 0; }
+[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.25rem; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * {
+  color: inherit; opacity: 1;
+}
 .bn-step { font-size: 1.15rem; }
 """
 

@@ -56,7 +56,7 @@ def figure(
     entries = len(ORDER) + (right is not None)
     return {
         "data": data,
-        "layout": _layout(words, top, threshold, _WIDE_HEIGHT, 4 if right else 6, entries),
+        "layout": _layout(words, top, threshold, _WIDE_HEIGHT, 4 if right else 3, entries),
         "narrow": _layout(words, top, threshold, _NARROW_HEIGHT, 2, entries),
     }
 

@@ -433,9 +433,9 @@ function themed(node, palette) {
   return node;
 }
 
-// What a figure measures in pixels, by the name of the object that holds it.
+// What a figure measures in pixels, by the name of the object that holds it. Not its height: the
+// larger the type, the less of the screen is left.
 const IN_PIXELS = {
-  layout: ["height"],
   margin: ["l", "r", "t", "b"],
   font: ["size"],
   tickfont: ["size"],

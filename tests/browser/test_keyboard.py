@@ -90,8 +90,8 @@ class TestForward:
         opener = tab.page.get_by_role("button", name=labels(lang)["frame.link"], exact=True)
         enter(tab, opener)
         field = tab.page.locator(".st-key-forward_copy_link input")
-        field.wait_for()
-        assert "batch_x=1_2_6" in field.input_value()
+        shown = "document.querySelector('.st-key-forward_copy_link input')?.value"
+        tab.until(f"{shown}?.includes('batch_x=1_2_6')")
         tab.press("Escape")
         field.wait_for(state="hidden")
 
