@@ -22,11 +22,25 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return buffer.getvalue().encode("utf-8-sig")
 
 
+def file_button(
+    label: str,
+    make: Callable[[], bytes],
+    filename: str,
+    kind: str,
+    key: str,
+    icon: str = ":material/download:",
+) -> None:
+    """A button that makes its file when it is pressed, not at every run.
+
+    Pressing it starts no run either: a run takes the files of the other buttons away, just when
+    somebody may be pressing the next one.
+    """
+    st.download_button(label, make, filename, kind, key=key, icon=icon, on_click="ignore")
+
+
 def csv_button(label: str, filename: str, make: Callable[[], bytes], key: str) -> None:
-    """A button that makes its file when it is pressed, not at every run."""
-    st.download_button(
-        label, make, f"{filename}.csv", "text/csv", key=key, icon=":material/download:"
-    )
+    """A button for a file of `csv_bytes`."""
+    file_button(label, make, f"{filename}.csv", "text/csv", key)
 
 
 def batch_rows(names: Sequence[str], *columns: np.ndarray) -> Iterable[tuple[object, ...]]:

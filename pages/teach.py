@@ -6,6 +6,7 @@ import streamlit as st
 
 from bn_ui import controls, share, url, worksheet
 from bn_ui.chapters import LESSONS
+from bn_ui.export import file_button
 from bn_ui.figures import teach as figures
 from bn_ui.figures.changes import Table
 from bn_ui.lesson_link import (
@@ -172,14 +173,13 @@ def sheet_button(printed: worksheet.Sheet, lang: str, *, answers: bool) -> None:
     def make() -> bytes:
         return worksheet.page(printed, lang, answers=answers).encode()
 
-    st.download_button(
+    file_button(
         t("teach.download_key") if answers else t("teach.download_sheet"),
         make,
         worksheet.filename(printed, lang, answers=answers),
         "text/html",
-        key="teach_key" if answers else "teach_worksheet",
-        on_click="ignore",  # a new run would take the other file away while it is being clicked
-        icon=":material/key:" if answers else ":material/print:",
+        "teach_key" if answers else "teach_worksheet",
+        ":material/key:" if answers else ":material/print:",
     )
 
 

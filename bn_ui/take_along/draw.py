@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
+from bn_ui.export import file_button
 from bn_ui.take_along.program import Cell, TakeAlong, notebook, script
 from bn_ui.text import t
 
@@ -54,24 +55,17 @@ def _show(programs: TakeAlong) -> None:
     with st.container(horizontal=True):
         _script_button(t("code.numpy_script"), chapter, "numpy", cells["numpy"])
         _script_button(t("code.torch_script"), f"{chapter}_torch", "torch", cells["torch"])
-        st.download_button(
+        file_button(
             t("code.notebook"),
             lambda: notebook(chapter, programs.title, programs.numpy).encode(),
             f"{chapter}.ipynb",
             "application/x-ipynb+json",
-            key=f"{chapter}_code_notebook",
-            icon=":material/download:",
+            f"{chapter}_code_notebook",
         )
     st.caption(t("code.how"))
     st.code(script(cells[library]), language="python", wrap_lines=True)
 
 
 def _script_button(label: str, filename: str, library: str, cells: Sequence[Cell]) -> None:
-    st.download_button(
-        label,
-        lambda: script(cells).encode(),
-        f"{filename}.py",
-        "text/x-python",
-        key=f"{filename}_code_{library}",
-        icon=":material/download:",
-    )
+    key = f"{filename}_code_{library}"
+    file_button(label, lambda: script(cells).encode(), f"{filename}.py", "text/x-python", key)
