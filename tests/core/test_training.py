@@ -68,9 +68,14 @@ class TestTheEngineIsThePlainMathematics:
     @pytest.mark.parametrize("activation", ACTIVATIONS)
     def test_every_network(self, activation, batch_norm, skips):
         config = replace(
-            SMALL, activation=activation, batch_norm=batch_norm, skips=skips, dtype="float64"
+            SMALL,
+            activation=activation,
+            batch_norm=batch_norm,
+            skips=skips,
+            learning_rate=0.1,  # small: a ReLU that is nearly always off magnifies all rounding
+            dtype="float64",
         )
-        self.check(config, rtol=1e-8, atol=1e-11)
+        self.check(config, rtol=1e-7, atol=1e-9)
 
     @pytest.mark.parametrize("batch_norm", PLACES)
     @pytest.mark.parametrize(
@@ -241,7 +246,7 @@ class TestEvents:
     )  # fmt: skip
     def test_a_network_of_another_form(self, changes):
         other = initial(replace(SMALL, **changes))
-        with pytest.raises(ValueError, match="^network must have the form that the settings "):
+        with pytest.raises(ValueError, match=r"^network must have the form that the settings "):
             next(train(SMALL, network=other))
 
     def test_other_data(self):
@@ -256,7 +261,7 @@ class TestEvents:
     @pytest.mark.parametrize("x", [np.zeros((50, 64)), np.zeros((1000, 63))])
     def test_data_that_do_not_fit(self, x):
         labels = np.zeros(len(x), np.int64)
-        with pytest.raises(ValueError, match="^data must have at least 1000 training samples of "):
+        with pytest.raises(ValueError, match=r"^data must have at least 1000 training samples of "):
             next(train(SMALL, data=TrainingData(x, labels, x, labels)))
 
 
@@ -301,12 +306,13 @@ class TestDivergence:
         assert not np.isfinite(losses[-1])
 
     def test_a_parameter_that_overflows_in_the_last_step_counts(self):
-        config = replace(self.CONFIG, steps=trained(self.CONFIG).finished.diverged_at - 1)
-        end = trained(config).finished
-        assert end.diverged_at == config.steps
-        assert not all(
-            np.isfinite(a).all() for layer in end.network.layers for a in arrays_in(layer)
-        )
+        config = replace(self.CONFIG, steps=1, learning_rate=1000)
+        start = initial(config)
+        out = replace(start.layers[-1], weight=1e37 * start.layers[-1].weight)
+        run = trained(config, network=replace(start, layers=(*start.layers[:-1], out)))
+        assert [shot.step for shot in run.snapshots] == [0]
+        assert np.isfinite(run.snapshots[0].loss)
+        assert run.finished.diverged_at == 1
 
     @pytest.mark.parametrize("batch_norm", PLACES)
     @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -319,9 +325,11 @@ class TestDivergence:
         )
         with warnings.catch_warnings(), np.errstate(all="raise"):
             warnings.simplefilter("error")
+            events = []
             for event in train(replace(config, **options)):
+                events.append(event)
                 assert np.geterr()["over"] == "raise"  # the caller's own settings stay
-        assert isinstance(event, Finished)
+        assert isinstance(events[-1], Finished)
 
 
 class TestSnapshot:
