@@ -20,12 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bn_core.batchnorm import RunningStats
-from bn_core.network import Layer, Network, Statistics
+from bn_core.network import BN_EPS, Layer, Network, Statistics
 from bn_core.training_config import NO_BN, TrainingConfig
 
 FloatArray = NDArray[np.floating[Any]]
-
-EPS = 1e-5  # as network.py leaves it to BN
 
 
 @dataclass(frozen=True, eq=False)
@@ -358,7 +356,7 @@ class _BatchNorm:
 
     def _affine(self, var: FloatArray) -> FloatArray:
         """y from x − μ and some variance."""
-        np.add(var, EPS, out=self._inv_std, casting="same_kind")
+        np.add(var, BN_EPS, out=self._inv_std, casting="same_kind")
         np.sqrt(self._inv_std, out=self._inv_std)
         np.reciprocal(self._inv_std, out=self._inv_std)
         np.multiply(self._gamma, self._inv_std, out=self._scale)

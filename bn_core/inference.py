@@ -11,13 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from bn_core._checks import checked_int
 from bn_core.batchnorm import ForwardTrain, RunningStats
-from bn_core.network import Layer, Network, Statistics, forward
+from bn_core.network import BN_EPS, Layer, Network, Statistics, forward
 from bn_core.training_data import TrainingData
 from bn_core.upstream import softmax_cross_entropy
 
 FloatArray = NDArray[np.floating[Any]]
-
-EPS = 1e-5  # as network.py leaves it to BN
 
 
 @dataclass(frozen=True)
@@ -184,7 +182,7 @@ def _folded(layer: Layer, running: RunningStats | None) -> Layer:
     if layer.gamma is None or layer.beta is None or running is None:
         raise ValueError("running must be None just where there is no BN")
     dtype = layer.weight.dtype
-    scale = layer.gamma / np.sqrt(running.var + EPS)
+    scale = layer.gamma / np.sqrt(running.var + BN_EPS)
     bias = 0 if layer.bias is None else layer.bias
     return Layer(
         weight=(layer.weight * scale).astype(dtype),

@@ -36,6 +36,9 @@ FloatArray = NDArray[np.floating[Any]]
 Statistics = Sequence[RunningStats | None]
 """Running statistics of a network: one entry a layer, None for a layer without BN."""
 
+BN_EPS = 1e-5
+"""The ε of every BN layer."""
+
 BN_PLACES = {"before": False, "after": True}
 """Where a layer's BN stands, seen from the activation; whether that is after it."""
 
@@ -392,8 +395,9 @@ def _normalised(
     if layer.gamma is None:
         return None
     if running is None:
-        return forward_train(x, layer.gamma, layer.beta)
-    return ForwardEval(x, forward_eval(x, running, layer.gamma, layer.beta), running, layer.gamma)
+        return forward_train(x, layer.gamma, layer.beta, eps=BN_EPS)
+    y = forward_eval(x, running, layer.gamma, layer.beta, eps=BN_EPS)
+    return ForwardEval(x, y, running, layer.gamma)
 
 
 def _through_bn(
@@ -402,7 +406,7 @@ def _through_bn(
     if isinstance(bn, ForwardTrain):
         train = backward_train(dy, bn)
         return train.dx, train.dgamma, train.dbeta
-    constant = backward_eval(dy, bn.x, bn.running, bn.gamma)
+    constant = backward_eval(dy, bn.x, bn.running, bn.gamma, eps=BN_EPS)
     return constant.dx, constant.dgamma, constant.dbeta
 
 
