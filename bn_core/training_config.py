@@ -49,7 +49,7 @@ _CHOICES: dict[str, Mapping[str, Any]] = {
 
 # Seconds that one operation on a mini-batch takes before it does anything, how many of them a
 # layer needs for one step, and seconds a floating-point operation: rough figures of one core.
-_CALL, _CALLS_PER_LAYER, _FLOP = 1.2e-6, 25, 2.5e-11
+_CALL, _CALLS_PER_LAYER, _FLOP = 1.2e-6, 25, 1.2e-11
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class TrainingConfig:
 
     @property
     def cost(self) -> float:
-        """Roughly the seconds that training takes on one core; good for comparing runs.
+        """Roughly the seconds that the steps take on one core; good for comparing runs.
 
         Three products of matrices a layer and step, of 2·m·fan_in·fan_out operations each, and the
         calls that do not get shorter however small the matrices are.
