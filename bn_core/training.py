@@ -112,7 +112,7 @@ def train(
     Raises
     ------
     ValueError
-        If ``data`` or ``network`` does not fit the settings; at the first event.
+        If ``data``, ``network`` or ``running`` does not fit the settings; at the first event.
     """
     session = _Session(config, data, network, running)
     yield session.snapshot()
@@ -201,7 +201,7 @@ class _Session:
         data = data or training_data(config.data, config.binarised)
         self._data = _checked_data(config, data.first(config.train_size))
         start = _checked_network(config, network)
-        self._engine = Engine(config, start, running)
+        self._engine = Engine(config, start, _checked_running(start, running))
         self._batches = mini_batches(config.train_size, config.batch_size, config.seed)
         self._x = np.asarray(self._data.x, dtype=config.dtype)
         self._one_hot = np.eye(config.sizes[-1], dtype=config.dtype)[self._data.labels]
@@ -277,6 +277,17 @@ def _checked_network(config: TrainingConfig, network: Network | None) -> Network
             f"got {_form(network)}"
         )
     return network or like
+
+
+def _checked_running(network: Network, running: Statistics | None) -> Statistics | None:
+    expected = [None if layer.gamma is None else layer.gamma.size for layer in network.layers]
+    found = expected if running is None else [stats and stats.mean.size for stats in running]
+    if found != expected:
+        raise ValueError(
+            "running must have statistics of as many features as the network's layers with BN, "
+            f"{expected}; got {found}"
+        )
+    return running
 
 
 def _form(network: Network) -> tuple[Any, ...]:

@@ -253,6 +253,11 @@ class TestEvents:
         with pytest.raises(ValueError, match=r"^network must have the form that the settings "):
             next(train(SMALL, network=other))
 
+    @pytest.mark.parametrize("running", [[], [None] * 4, [RunningStats.initial(11)] * 3 + [None]])
+    def test_statistics_that_do_not_fit(self, running):
+        with pytest.raises(ValueError, match=r"^running must have .*, \[12, 12, 12, None\]; got "):
+            next(train(SMALL, running=running))
+
     def test_other_data(self):
         digits = training_data("digits")
         shifted = replace(digits, x=digits.x + 1)
