@@ -6,6 +6,7 @@ meet: files that one makes and the other waits for.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import time
@@ -41,13 +42,19 @@ def gated(settings: dict[str, Any]) -> Iterator[Event]:
 
 
 def endless(settings: dict[str, Any]) -> Iterator[Event]:
-    """An event every few milliseconds; tells in ``closed`` that it was stopped properly."""
+    """An event every few milliseconds; tells in ``closed`` that it was stopped properly.
+
+    As long as its process lives, in whatever way it ends, it holds a lock on ``alive``.
+    """
+    alive = (Path(settings["folder"]) / "alive").open("w")
+    fcntl.flock(alive, fcntl.LOCK_EX)
     try:
         for step in itertools.count():
             yield {"step": step, "of": 1e9, "weights": np.zeros(4), "pid": os.getpid()}
             time.sleep(POLL)
     finally:
         (Path(settings["folder"]) / "closed").touch()
+        alive.close()
 
 
 def silent(settings: dict[str, Any]) -> Iterator[Event]:
