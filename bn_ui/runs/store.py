@@ -59,7 +59,8 @@ class Store:
         """The run, if it is there and readable. Reads one file: milliseconds."""
         path = self._path(job)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # Opened here: NumPy does not close a damaged file that it has opened itself.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = dict(archive)
             seconds = float(arrays.pop(_SECONDS))
             size = sum(array.nbytes for array in arrays.values())
