@@ -84,6 +84,7 @@ class Pool:
         self._pace = 1.0
         self._manager: threading.Thread | None = None
         self._closed = False
+        atexit.register(self.close)
 
     # ---- for pages -----------------------------------------------------------------------------
 
@@ -159,7 +160,6 @@ class Pool:
         self._runs[job.identity] = run
         self._queue.add(run)
         if self._manager is None or not self._manager.is_alive():
-            atexit.register(self.close)
             self._manager = threading.Thread(target=self._manage, name="bn-runs", daemon=True)
             self._manager.start()
         self._due.notify()
@@ -168,7 +168,7 @@ class Pool:
     def _remember(self, job: Job, stored: Stored) -> Run:
         """A run out of the store, done."""
         run = Run(job, next(self._numbers), self._clock(), state=state.DONE, progress=1.0)
-        run.events, run.seconds, run.size = [*stored.events], stored.seconds, stored.size
+        run.events, run.seconds, run.size = [*stored.events], stored.seconds, run.size + stored.size
         self._runs[job.identity] = run
         self._forget()
         return run

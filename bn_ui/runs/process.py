@@ -50,7 +50,7 @@ class Process:
         self._send(("run", number, path, settings))
 
     def stop(self, number: int) -> None:
-        """End this run and any before it, as soon as it yields."""
+        """End this run as soon as it yields."""
         self._send(("stop", number))
 
     def dismiss(self) -> None:

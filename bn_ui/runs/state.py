@@ -12,6 +12,8 @@ WAITING, RUNNING, DONE, STOPPED, FAILED = "waiting", "running", "done", "stopped
 # Why a run was stopped or failed.
 BY_VIEWER, UNWATCHED, CLOSED = "by_viewer", "unwatched", "closed"
 WORKER_DIED, ERROR, TOO_LONG = "worker_died", "error", "too_long"
+# Bytes of a record without its events, on the high side: it also bounds how many there are.
+RECORD = 16 * 1024
 # From this share on, the run's own speed says more about the time left than its cost does.
 TRUSTED_PROGRESS = 0.05
 
@@ -27,7 +29,7 @@ class Limits:
     longest : no run takes longer
     grace : a stopped run that has not yielded after so long is ended with its process
     idle : a worker that has had nothing to do for so long is sent home
-    memory : bytes of finished runs kept for the next viewer; more may be on disk
+    memory : bytes, about, of the runs that are over and kept for the next viewer; more may be on disk
     tick : how often the clock is looked at
     """
 
@@ -93,7 +95,7 @@ class Run:
     begun: float | None = None
     seconds: float = 0.0  # once it is over
     progress: float = 0.0
-    size: int = 0
+    size: int = RECORD
     events: list[Event] = field(default_factory=list)
     viewers: dict[str, float] = field(default_factory=dict)  # and when they looked last
 

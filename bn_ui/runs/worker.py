@@ -44,7 +44,7 @@ class Channel:
             yield self._jobs.get()
 
     def stopped(self, number: int) -> bool:
-        return self._stopped >= number
+        return self._stopped == number
 
     def put(self, kind: str, content: Any = None) -> None:
         self._outgoing.put((kind, content))

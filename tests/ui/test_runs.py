@@ -270,14 +270,22 @@ def test_a_run_is_found_again(make_pool, tmp_path: Path):
 
 
 def test_memory_is_bounded(make_pool):
-    pool = make_pool(limits=Limits(memory=3000))
-    jobs = [job(steps=10, seed=seed) for seed in range(4)]
+    pool = make_pool(limits=Limits(memory=3 * 10**5))
+    jobs = [job(steps=300, seed=seed) for seed in range(6)]
     for each in jobs:
         finished(pool.submit(each, "me"))
+        assert pool.find(jobs[0], "me"), "used all the time"
     kept = [pool.find(each, "me") is not None for each in jobs]
-    assert kept[-1]
-    assert not kept[0]
-    assert pool.submit(jobs[0], "me").wait(timeout=PATIENCE).state == "done"
+    assert kept == [True, False, False, False, False, True]
+    finished(pool.submit(jobs[1], "me"))
+
+
+def test_runs_without_events_do_not_pile_up(make_pool, tmp_path: Path):
+    pool = make_pool(limits=Limits(memory=10**5))
+    pool.submit(job("gated", folder=str(tmp_path), name="a"), "me").wait(0, timeout=PATIENCE)
+    for seed in range(50):
+        pool.submit(job(steps=1, seed=seed), "hasty").stop()
+    assert len(pool._runs) <= 1 + 10**5 // 10**4
 
 
 # ---- stopping -------------------------------------------------------------------------------
@@ -295,6 +303,19 @@ def test_stop(make_pool, tmp_path: Path):
     (again,) = finished(pool.submit(job("surroundings"), "me"))
     assert again["pid"] == worker, "the worker need not have died"
     assert (view.snapshot(), len(view.since(0))) == (now, now.events)
+
+
+def test_a_stop_is_meant_for_one_run_only(make_pool, tmp_path: Path):
+    """... also on a worker that is then given one that was asked for earlier."""
+    pool, ask = make_pool(), {"folder": str(tmp_path)}
+    gate = pool.submit(job("gated", name="a", **ask), "me")
+    gate.wait(0, timeout=PATIENCE)
+    earlier = pool.submit(job(steps=20, pause=0.002, cost=9.0), "me")
+    later = pool.submit(job("endless", **ask), "me")
+    (tmp_path / "open").touch()
+    later.wait(0, timeout=PATIENCE)
+    later.stop()
+    assert len(finished(earlier)) == 20
 
 
 def test_stop_before_it_has_begun(make_pool, tmp_path: Path):
