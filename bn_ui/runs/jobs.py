@@ -23,13 +23,14 @@ class Work:
         ``finally`` runs when a run is stopped. It is stopped between two events only, so it should
         yield at least five times a second.
     version : other results, other version: what an older one left on disk is not used
-    progress : what share of the run is done when this event arrives, from 0 to 1
-    encode, decode : all events of a run as arrays and back, for the disk; no object arrays
+    progress : what share of a run is done, from 0 to 1, when this event of these settings arrives
+    encode, decode : all events of a run as arrays and back, for the disk; no object arrays. What
+        only mattered while it was running (``progress``) need not be kept.
     """
 
     path: str
     version: str
-    progress: Callable[[Event], float]
+    progress: Callable[[Event, Any], float]
     encode: Callable[[Sequence[Event]], Arrays]
     decode: Callable[[Arrays], Sequence[Event]]
 

@@ -26,8 +26,8 @@ from bn_ui.runs.state import Limits, Refused, Run, Snapshot
 from bn_ui.runs.store import Store, Stored
 from bn_ui.runs.waiting import Queue
 
-# What the last runs say about this machine's speed counts, older ones fade.
-FADING = 0.3
+# How much of what earlier runs say about this machine's speed is left after another one.
+FADING = 0.7
 ATTEMPTS = 2
 _ENDS = (state.DONE, state.STOPPED, state.FAILED)
 Order = Callable[[], None]
@@ -81,7 +81,7 @@ class Pool:
         self._queue = Queue(self.limits.ageing)
         self._workers: list[Worker] = []
         self._numbers = count()
-        self._pace = 1.0
+        self._seconds, self._cost = 1.0, 1.0  # of runs that were done lately, faded
         self._manager: threading.Thread | None = None
         self._closed = False
         atexit.register(self.close)
@@ -203,12 +203,12 @@ class Pool:
             self._end(run, state.STOPPED, reason)
 
     def _snapshot(self, run: Run) -> Snapshot:
-        now = self._clock()
-        left, position = run.left(now, self._pace), self._queue.position(run)
+        now, pace = self._clock(), self._seconds / self._cost
+        left, position = run.left(now, pace), self._queue.position(run)
         if position:
-            busy = [w.run.left(now, self._pace) if w.run else 0.0 for w in self._workers]
+            busy = [w.run.left(now, pace) if w.run else 0.0 for w in self._workers]
             free = [0.0] * (self._capacity - len(busy))
-            left += self._queue.starts_in(run, busy + free, self._pace)
+            left += self._queue.starts_in(run, busy + free, pace)
         return Snapshot(
             state=run.state,
             reason=run.reason,
@@ -308,7 +308,8 @@ class Pool:
                 self._ended(worker, run, kind, content)
 
     def _add(self, run: Run, events: list[Event], size: int) -> None:
-        progress = run.job.work.progress(events[-1]) if events else None
+        job = run.job
+        progress = job.work.progress(events[-1], job.settings) if events else None
         with self._lock:
             if run.over:
                 return
@@ -327,8 +328,9 @@ class Pool:
             self._end(run, how, state.ERROR if how == state.FAILED else "")
             if run.state != state.DONE:
                 return
-            run.seconds = seconds
-            self._pace += FADING * (seconds / run.job.cost - self._pace)
+            run.seconds, run.progress = seconds, 1.0
+            self._seconds = FADING * self._seconds + seconds
+            self._cost = FADING * self._cost + run.job.cost
         if self.store:
             self.store.save(run.job, Stored(run.events, run.seconds, run.size))
 

@@ -29,7 +29,7 @@ class Limits:
     longest : no run takes longer
     grace : a stopped run that has not yielded after so long is ended with its process
     idle : a worker that has had nothing to do for so long is sent home
-    memory : bytes, about, of the runs that are over and kept for the next viewer; more may be on disk
+    memory : bytes, about, of runs that are over and kept for the next viewer; more may be on disk
     tick : how often the clock is looked at
     """
 

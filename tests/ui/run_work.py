@@ -96,7 +96,7 @@ def surroundings(settings: dict[str, Any]) -> Iterator[Event]:
     }
 
 
-def progress(event: Event) -> float:
+def progress(event: Event, settings: dict[str, Any]) -> float:
     return (event["step"] + 1) / event["of"]
 
 
