@@ -14,6 +14,7 @@ import struct
 from typing import Any, BinaryIO
 
 _LENGTH = struct.Struct(">I")
+Packed = tuple[bytes, list[bytes]]  # an event, and the contents of its arrays
 
 
 def send(stream: BinaryIO, message: Any) -> None:
@@ -26,6 +27,25 @@ def send(stream: BinaryIO, message: Any) -> None:
 def receive(stream: BinaryIO) -> Any:
     """The next message; EOFError if the other side is gone, also in the middle of one."""
     return pickle.loads(_exactly(stream, *_LENGTH.unpack(_exactly(stream, _LENGTH.size))))
+
+
+def packed(event: Any) -> Packed:
+    """An event as it is now: the training may go on writing into the same arrays."""
+    buffers: list[pickle.PickleBuffer] = []
+    body = pickle.dumps(event, protocol=5, buffer_callback=buffers.append)
+    return body, [buffer.raw().tobytes() for buffer in buffers]
+
+
+def unpacked(event: Packed) -> Any:
+    """Its arrays lie in the bytes that came, so that nobody who is shown them can change them."""
+    body, buffers = event
+    return pickle.loads(body, buffers=buffers)
+
+
+def size(event: Packed) -> int:
+    """Bytes, about."""
+    body, buffers = event
+    return len(body) + sum(map(len, buffers))
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:

@@ -20,6 +20,7 @@ from functools import partial
 from itertools import count
 
 from bn_ui.runs import state
+from bn_ui.runs.frames import size, unpacked
 from bn_ui.runs.jobs import Event, Job
 from bn_ui.runs.process import Message, Process
 from bn_ui.runs.state import Limits, Refused, Run, Snapshot
@@ -298,7 +299,7 @@ class Pool:
         run = worker.run
         events = [content for kind, content in messages if kind == "event" and not run.over]
         try:
-            self._add(run, [pickle.loads(event) for event in events], sum(map(len, events)))
+            self._add(run, [unpacked(event) for event in events], sum(map(size, events)))
         except Exception:
             _log.exception("An event could not be read")
             with self._lock:
@@ -307,7 +308,7 @@ class Pool:
             if kind in _ENDS:
                 self._ended(worker, run, kind, content)
 
-    def _add(self, run: Run, events: list[Event], size: int) -> None:
+    def _add(self, run: Run, events: list[Event], taken: int) -> None:
         job = run.job
         progress = job.work.progress(events[-1], job.settings) if events else None
         with self._lock:
@@ -318,7 +319,7 @@ class Pool:
             if progress is not None:
                 run.progress = min(max(progress, 0.0), 1.0)
             run.events += events
-            run.size += size
+            run.size += taken
             self._changed.notify_all()
 
     def _ended(self, worker: Worker, run: Run, how: str, seconds: float | None) -> None:
@@ -366,7 +367,7 @@ class View:
             return self._pool._snapshot(self._run)
 
     def since(self, n: int) -> list[Event]:
-        """The events after the first ``n``."""
+        """The events after the first ``n``. All viewers see the same objects."""
         with self._pool._lock:
             return self._run.events[n : self._last.events if self._last else None]
 

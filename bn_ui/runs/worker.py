@@ -18,7 +18,7 @@ from importlib import import_module
 from queue import Empty, Queue
 from typing import Any, BinaryIO
 
-from bn_ui.runs.frames import receive, send
+from bn_ui.runs.frames import packed, receive, send
 
 NICENESS = 10
 # Twenty-five messages a second are more than an eye needs, and each wakes the server up.
@@ -79,8 +79,7 @@ def run(channel: Channel, number: int, path: str, settings: bytes) -> None:
         events = _function(path)(pickle.loads(settings))
         start = time.perf_counter()
         for event in events:
-            # Pickled here: the training may go on writing into the same arrays.
-            channel.put("event", pickle.dumps(event, protocol=pickle.HIGHEST_PROTOCOL))
+            channel.put("event", packed(event))
             if channel.stopped(number):
                 events.close()
                 channel.put("stopped")

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bn_ui.runs.frames import packed, unpacked
 from bn_ui.runs.jobs import Job, version_of
 from bn_ui.runs.pool import Pool, View
 from bn_ui.runs.process import ROOT
@@ -96,6 +97,23 @@ def test_events_are_those_of_the_function(make_pool):
     assert [event["step"] for event in events] == list(range(30))
     # Not thirty times the last state of the array into which the function writes.
     np.testing.assert_array_equal([event["weights"] for event in events], expected)
+
+
+def test_nobody_can_change_what_all_are_shown(make_pool):
+    event = finished(make_pool().submit(job(steps=1), "me"))[0]
+    with pytest.raises(ValueError, match="read-only"):
+        event["weights"][0] = 0
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((0, 3)), np.arange(6.0).reshape(2, 3).T, np.arange(9)[::2], np.array(1.5)],
+    ids=["empty", "transposed", "strided", "of no dimension"],
+)
+def test_any_array_arrives(array: np.ndarray):
+    arrived = unpacked(packed({"a": array}))["a"]
+    np.testing.assert_array_equal(arrived, array)
+    assert arrived.dtype == array.dtype
 
 
 def test_events_arrive_while_the_training_goes_on(make_pool, tmp_path: Path):
