@@ -97,7 +97,8 @@ class Store:
         descriptor, name = tempfile.mkstemp(dir=self.folder, suffix=_UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **arrays)
+                # Not compressed: noise of training shrinks by a tenth and takes ten times as long.
+                np.savez(file, allow_pickle=False, **arrays)
             os.replace(name, path)
         except BaseException:
             _remove(Path(name))

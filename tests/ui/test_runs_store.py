@@ -206,7 +206,7 @@ def test_a_disk_that_fails_later_is_told_once_until_it_works_again(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, "savez_compressed", full)
+        patch.setattr(np, "savez", full)
         for seed in range(3):
             assert not kept(store, job(steps=3, seed=seed)).exists()
     assert "No space left on device" in store.problem
