@@ -255,6 +255,22 @@ def test_equal_settings_are_computed_once(make_pool, tmp_path: Path):
     assert begun(tmp_path) == ["a"]
 
 
+def test_also_by_those_who_all_looked_before_anybody_asked(make_pool, tmp_path: Path):
+    all_have_looked = threading.Barrier(8)
+
+    class Slow(Store):
+        def load(self, job: Job) -> None:
+            all_have_looked.wait(PATIENCE)
+
+    pool = make_pool(2, store=Slow(tmp_path / "runs"))
+    wanted = job("gated", folder=str(tmp_path), name="a")
+    with ThreadPoolExecutor(8) as executor:
+        views = list(executor.map(lambda n: pool.submit(wanted, f"student {n}"), range(8)))
+    (tmp_path / "open").touch()
+    assert {len(finished(view)) for view in views} == {2}
+    assert begun(tmp_path) == ["a"]
+
+
 def test_other_settings_work_or_version_are_another_run():
     one = job(steps=1)
     others = [
