@@ -17,7 +17,7 @@ from bn_ui.runs.store import Store, Stored
 from tests.ui import run_work
 from tests.ui.run_work import job
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def copies(wanted: Job) -> list[dict]:

@@ -146,13 +146,13 @@ def test_a_page_follows_a_run_to_its_end(one_pool: Path):
     app = opened()
     assert shown(app) == ("", "start")
     pressed(app, "start")
-    app.session_state["view"].wait(0, timeout=20.0)
+    app.session_state["view"].wait(0, timeout=60.0)
     said, button = shown(app.run())
     assert said.startswith("Training: 50% done")
     assert button == "stop"
     assert app.json[0].value == "[0]"
     (one_pool / "open").touch()
-    app.session_state["view"].wait(timeout=20.0)
+    app.session_state["view"].wait(timeout=60.0)
     said, button = shown(app.run())
     assert said.startswith("Done: ")
     assert button == "start"
@@ -161,13 +161,13 @@ def test_a_page_follows_a_run_to_its_end(one_pool: Path):
 
 def test_sessions_share_runs_but_not_the_stop(one_pool: Path):
     mine = pressed(opened(), "start")
-    mine.session_state["view"].wait(0, timeout=20.0)
+    mine.session_state["view"].wait(0, timeout=60.0)
     yours = opened()
     assert shown(yours)[0].startswith("Training: 50% done"), "it is found without pressing Start"
     assert shown(pressed(mine, "stop"))[0].startswith("Stopped after")
     assert shown(yours.run())[0].startswith("Training: 50% done")
     (one_pool / "open").touch()
-    yours.session_state["view"].wait(timeout=20.0)
+    yours.session_state["view"].wait(timeout=60.0)
     done, _ = shown(yours.run())
     assert shown(pressed(mine, "start"))[0] == done
     assert len(list(one_pool.glob("*.begun"))) == 1
