@@ -12,7 +12,7 @@ help:
 	@echo "make class   serve it to a class: on the local network, with its address as a QR code"
 	@echo "make test    everything that must hold: lint, types, layering, unit, page and browser tests"
 	@echo "make lint    the quick part of it, as before every commit"
-	@echo "make bench   measure the core, the live chart, the step player and hostile links"
+	@echo "make bench   measure the core, training and its workers, the live chart, the step player"
 	@echo "make clean   remove .venv and all caches"
 
 run: venv
@@ -44,6 +44,8 @@ lint: venv-dev
 
 bench: venv-dev browser
 	@PYTHONPATH=. $(BIN)/python benchmarks/core.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/training.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/runs.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/live_chart.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/steps.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/links.py
