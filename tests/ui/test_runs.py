@@ -576,10 +576,11 @@ def test_closing_ends_what_runs_and_refuses_what_comes(make_pool, tmp_path: Path
 
 
 SERVER = """
-import sys, time
+import signal, sys, time
 from bn_ui.runs.pool import Pool
 from tests.ui.run_work import job
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also if the tests run in the background
 view = Pool(workers=1).submit(job("endless", folder=sys.argv[1]), "me")
 view.wait(0)
 print("running", flush=True)
