@@ -627,11 +627,18 @@ def test_ctrl_c_ends_all_without_a_word_of_the_workers(tmp_path: Path):
     until(lambda: is_gone(tmp_path))
 
 
+def test_ctrl_c_does_not_disturb_a_worker_itself(make_pool, tmp_path: Path):
+    view = make_pool().submit(job("endless", folder=str(tmp_path)), "me")
+    os.kill(pid(view), signal.SIGINT)
+    before = view.snapshot().events
+    assert view.wait(before + 20, timeout=PATIENCE).state == "running"
+
+
 def test_the_server_ends_by_itself_in_the_middle_of_a_run(tmp_path: Path):
     with server(tmp_path, "end") as parent:
-        _, said = parent.communicate(timeout=PATIENCE)
-    assert (parent.returncode, said) == (0, "")
-    assert is_gone(tmp_path)
+        parent.wait(PATIENCE)
+        assert is_gone(tmp_path), "the server waits for its workers"
+        assert (parent.returncode, parent.stderr.read()) == (0, "")
 
 
 # ---- beforehand -----------------------------------------------------------------------------
