@@ -73,22 +73,24 @@ class Channel:
 
 
 def run(channel: Channel, number: int, path: str, settings: bytes) -> None:
-    """Train, and say how it ended: "done" and in how many seconds, "stopped" or "failed"."""
+    """Train, and say how it ended and in how many seconds; or that it failed."""
     channel.put("begun")
     try:
-        events = _function(path)(pickle.loads(settings))
-        start = time.perf_counter()
-        for event in events:
-            channel.put("event", packed(event))
-            if channel.stopped(number):
-                events.close()
-                channel.put("stopped")
-                return
+        channel.put(*_train(channel, number, path, settings))
     except Exception:
         traceback.print_exc()
         channel.put("failed")
-    else:
-        channel.put("done", time.perf_counter() - start)
+
+
+def _train(channel: Channel, number: int, path: str, settings: bytes) -> tuple[str, float]:
+    events = _function(path)(pickle.loads(settings))
+    start = time.perf_counter()
+    with contextlib.closing(events):
+        for event in events:
+            channel.put("event", packed(event))
+            if channel.stopped(number):
+                return "stopped", time.perf_counter() - start
+    return "done", time.perf_counter() - start
 
 
 def _function(path: str) -> Callable[[Any], Any]:

@@ -576,10 +576,11 @@ def test_closing_ends_what_runs_and_refuses_what_comes(make_pool, tmp_path: Path
 
 
 SERVER = """
-import sys, time
+import signal, sys, time
 from bn_ui.runs.pool import Pool
 from tests.ui.run_work import job
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also if the tests run in the background
 view = Pool(workers=1).submit(job("endless", folder=sys.argv[1]), "me")
 view.wait(0)
 print("running", flush=True)
@@ -626,11 +627,37 @@ def test_ctrl_c_ends_all_without_a_word_of_the_workers(tmp_path: Path):
     until(lambda: is_gone(tmp_path))
 
 
+def test_ctrl_c_does_not_disturb_a_worker_itself(make_pool, tmp_path: Path):
+    view = make_pool().submit(job("endless", folder=str(tmp_path)), "me")
+    os.kill(pid(view), signal.SIGINT)
+    before = view.snapshot().events
+    assert view.wait(before + 20, timeout=PATIENCE).state == "running"
+
+
 def test_the_server_ends_by_itself_in_the_middle_of_a_run(tmp_path: Path):
     with server(tmp_path, "end") as parent:
-        _, said = parent.communicate(timeout=PATIENCE)
-    assert (parent.returncode, said) == (0, "")
-    assert is_gone(tmp_path)
+        parent.wait(PATIENCE)
+        assert is_gone(tmp_path), "the server waits for its workers"
+        assert (parent.returncode, parent.stderr.read()) == (0, "")
+
+
+FINISHING = """
+import sys, time
+from dataclasses import replace
+from pathlib import Path
+from bn_ui.runs.pool import Pool
+from bn_ui.runs.store import Store
+from tests.ui.run_work import encode, job
+
+wanted = job(steps=3)
+slow = replace(wanted.work, encode=lambda events: time.sleep(0.3) or encode(events))
+Pool(workers=1, store=Store(Path(sys.argv[1]))).submit(replace(wanted, work=slow), "me").wait()
+"""
+
+
+def test_what_is_done_when_the_server_ends_is_still_written(tmp_path: Path):
+    subprocess.run([sys.executable, "-c", FINISHING, str(tmp_path)], cwd=ROOT, check=True)
+    assert [file.suffix for file in tmp_path.iterdir()] == [".npz"]
 
 
 # ---- beforehand -----------------------------------------------------------------------------
@@ -642,6 +669,12 @@ def test_warm_computes_what_is_not_there(tmp_path: Path):
     assert [line.split("s  ")[1] for line in lines] == [each.key for each in jobs]
     assert len(list(tmp_path.glob("*.npz"))) == 5
     assert not threads()
+
+
+def test_warm_tells_of_a_folder_that_cannot_be_written(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RuntimeError, match="not kept on disk"):
+        list(warm([job(steps=1)], Store(tmp_path / "file" / "runs"), workers=1))
 
 
 def test_warm_tells_of_a_run_that_fails(tmp_path: Path):
