@@ -12,7 +12,11 @@ help:
 	@echo "make class   serve it to a class: on the local network, with its address as a QR code"
 	@echo "make test    everything that must hold: lint, types, layering, unit, page and browser tests"
 	@echo "make lint    the quick part of it, as before every commit"
+<<<<<<< HEAD
 	@echo "make bench   measure what the README says, each beside something to compare with"
+=======
+	@echo "make bench   measure the core, training and its workers, the live chart, the step player"
+>>>>>>> runs-on-engine
 	@echo "make clean   remove .venv and all caches"
 
 run: venv
@@ -45,12 +49,13 @@ lint: venv-dev
 bench: venv-dev browser
 	@PYTHONPATH=. $(BIN)/python benchmarks/core.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/training.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/runs.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/live_chart.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/steps.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/links.py
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 browser:
