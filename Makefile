@@ -12,11 +12,7 @@ help:
 	@echo "make class   serve it to a class: on the local network, with its address as a QR code"
 	@echo "make test    everything that must hold: lint, types, layering, unit, page and browser tests"
 	@echo "make lint    the quick part of it, as before every commit"
-<<<<<<< HEAD
 	@echo "make bench   measure what the README says, each beside something to compare with"
-=======
-	@echo "make bench   measure the core, training and its workers, the live chart, the step player"
->>>>>>> runs-on-engine
 	@echo "make clean   remove .venv and all caches"
 
 run: venv
