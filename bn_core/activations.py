@@ -84,7 +84,7 @@ def _sigmoid(z: ArrayLike) -> FloatArray:
 def _sigmoid_derivative(z: ArrayLike) -> FloatArray:
     """σ(z)·(1 − σ(z)) = e^−|z| / (1 + e^−|z|)², exact far out where 1 − σ(z) would round to 0."""
     decay = np.exp(-np.abs(_as_float(z)))
-    return decay / (1 + decay) ** 2
+    return np.minimum(decay / (1 + decay) ** 2, 0.25)  # near 0 it may round to a little more
 
 
 def _logit(a: ArrayLike) -> FloatArray:
@@ -101,7 +101,7 @@ def _tanh(z: ArrayLike) -> FloatArray:
 def _tanh_derivative(z: ArrayLike) -> FloatArray:
     """1 − tanh²z = 4·e^−2|z| / (1 + e^−2|z|)², exact far out where 1 − tanh²z would round to 0."""
     decay = np.exp(-np.abs(_as_float(z))) ** 2
-    return 4 * decay / (1 + decay) ** 2
+    return np.minimum(4 * decay / (1 + decay) ** 2, 1)  # near 0 it may round to a little more
 
 
 def _arctanh(a: ArrayLike) -> FloatArray:

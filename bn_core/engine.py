@@ -1,9 +1,9 @@
 """A network that learns in place: the mathematics of ``network.py`` without its copies.
 
 A training loop makes the same few hundred small arrays at every step. Here they are made once and
-overwritten, which is most of the speed; the rest is one array that holds all parameters, so that
-the optimiser is a handful of operations however many layers there are. Nothing in here is pure.
-What leaves it are copies, frozen as everywhere else, and tests hold it to ``network.py``.
+overwritten, and one array holds all parameters, so that the optimiser is a handful of operations
+however many layers there are. That is for speed, and nothing in here is pure. What leaves it are
+copies, frozen as everywhere else, and tests hold it to ``network.py``.
 """
 
 from __future__ import annotations

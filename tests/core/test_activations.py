@@ -44,6 +44,8 @@ def test_derivative_keeps_its_precision_far_out(f: Activation):
 def test_max_slope_is_reached_and_never_exceeded(f: Activation):
     slope = f.derivative(np.linspace(-8, 8, 1601))
     assert slope.max() == pytest.approx(f.max_slope, abs=1e-15)
+    for tiny in np.linspace(0, 1e-6, 20_001), np.linspace(0, 1e-3, 20_001, dtype=np.float32):
+        assert f.derivative(tiny).max() <= f.max_slope
 
 
 @given(z=st.floats(allow_nan=False))
