@@ -31,7 +31,8 @@ LEAD = 0.02
 LEARNED = 0.05
 """So much more accuracy than guessing has makes a network one that has learned something."""
 
-WITH, WITHOUT, TIE = "with", "without", "tie"
+WITH, WITHOUT, TIE, NEITHER = "with", "without", "tie", "neither"
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two networks compare at the last step that both have been seen at.
+    """How two networks compare at the last step that both have been seen at; if one of them has
+    diverged, at the last step that either has been seen at.
 
     Parameters
     ----------
@@ -88,10 +90,11 @@ class Comparison:
         accuracy, and a training loss below ln(classes).
     led, led_until
         Who was ahead before, if that was not who is ahead at ``step``, and the last step at which
-        it was seen to be; ``""`` and 0 if nobody was.
+        it was seen to be; ``""`` and 0 if nobody was. A lead counts once the leader has more than
+        :data:`LEARNED` above 1/classes: before, it is luck.
     reached_at
-        Where one is ahead: the step at which it was first seen with the accuracy that the other
-        has at ``step``; otherwise None.
+        Where one is ahead and both have learned: the step at which the leader was first seen with
+        the accuracy that the other has at ``step``; otherwise None.
     """
 
     outcome: str
@@ -149,38 +152,58 @@ def compare(
     steps, rows, others = np.intersect1d(with_bn.steps, without.steps, return_indices=True)
     if not len(steps):
         return None
+    ended = (with_bn.diverged_at is not None, without.diverged_at is not None)
+    if any(ended):
+        return _diverged(with_bn, without, ended, classes)
     a, b = with_bn.accuracies[rows], without.accuracies[others]
-    losses = with_bn.losses[rows[-1]], without.losses[others[-1]]
-    learned = _learned(a[-1], losses[0], classes), _learned(b[-1], losses[1], classes)
-    leads = np.where(np.abs(a - b) <= tolerance + 1e-12, 0, np.sign(a - b)).astype(int)
-    found = Comparison(
-        outcome={1: WITH, -1: WITHOUT, 0: TIE}[int(leads[-1])],
-        step=int(steps[-1]),
-        accuracy_with=float(a[-1]),
-        accuracy_without=float(b[-1]),
-        loss_with=float(losses[0]),
-        loss_without=float(losses[1]),
-        learned_with=learned[0],
-        learned_without=learned[1],
-    )
-    if with_bn.diverged_at is not None and without.diverged_at is not None:
-        return replace(found, outcome="both_diverged")
-    if with_bn.diverged_at is not None:
-        return replace(found, outcome="with_diverged")
-    if without.diverged_at is not None:
-        return replace(found, outcome="without_diverged")
-    if not any(learned):
-        return replace(found, outcome="neither")
+    leads = np.where(np.abs(a - b) <= tolerance + _ROUNDING, 0, np.sign(a - b)).astype(int)
+    leads[np.maximum(a, b) <= 1 / classes + LEARNED] = 0  # luck, not learning
+    found = _seen(with_bn, rows[-1], without, others[-1], classes)
+    if not (found.learned_with or found.learned_without):
+        return replace(found, outcome=NEITHER)
     before = np.flatnonzero((leads != 0) & (leads != leads[-1]))
     if len(before):
-        last = before[-1]
-        found = replace(
-            found, led=WITH if leads[last] > 0 else WITHOUT, led_until=int(steps[last])
-        )
-    if leads[-1]:
-        leader, other = (a, b) if leads[-1] > 0 else (b, a)
-        found = replace(found, reached_at=int(steps[np.flatnonzero(leader >= other[-1])[0]]))
-    return found
+        led = WITH if leads[before[-1]] > 0 else WITHOUT
+        found = replace(found, led=led, led_until=int(steps[before[-1]]))
+    if leads[-1] == 0:
+        return replace(found, outcome=TIE)
+    leader, other = (a, b) if leads[-1] > 0 else (b, a)
+    reached = int(steps[np.flatnonzero(leader >= other[-1])[0]])
+    both = found.learned_with and found.learned_without
+    return replace(
+        found, outcome=WITH if leads[-1] > 0 else WITHOUT, reached_at=reached if both else None
+    )
+
+
+def _seen(a: Record, at: int, b: Record, other: int, classes: int) -> Comparison:
+    """The numbers of both at a snapshot each, not yet judged."""
+    accuracies = float(a.accuracies[at]), float(b.accuracies[other])
+    losses = float(a.losses[at]), float(b.losses[other])
+    return Comparison(
+        outcome="",
+        step=int(max(a.steps[at], b.steps[other])),
+        accuracy_with=accuracies[0],
+        accuracy_without=accuracies[1],
+        loss_with=losses[0],
+        loss_without=losses[1],
+        learned_with=_learned(accuracies[0], losses[0], classes),
+        learned_without=_learned(accuracies[1], losses[1], classes),
+    )
+
+
+def _diverged(a: Record, b: Record, ended: tuple[bool, bool], classes: int) -> Comparison:
+    """At least one of them has: the other counts as it was when last seen."""
+    found = replace(
+        _seen(a, -1, b, -1, classes),
+        outcome={(True, True): "both_diverged", (True, False): "with_diverged"}.get(
+            ended, "without_diverged"
+        ),
+    )
+    return replace(
+        found,
+        learned_with=found.learned_with and not ended[0],
+        learned_without=found.learned_without and not ended[1],
+    )
 
 
 def gradient_ratio(norms: ArrayLike) -> float:
