@@ -91,19 +91,21 @@ def experiment() -> None:
     """What the guess uncovers: settings, the two runs, and what became of them."""
     if st.session_state.pop(AGAIN, False):
         st.rerun()  # only then does the browser forget to ask how far a run is
+    pair = shown()
+    if pair is not None and pair.over():
+        answer(pair)
     picture_column, control_column = present.columns()
     with control_column:
         choose()
         share.footer(CHAPTER, FIELDS, reset)
     with picture_column:
-        pair = shown()
         buttons(pair)
         if pair is None:
             st.info(t("training.invite"), icon=":material/play_arrow:")
         elif pair.over():
             look(pair)
         else:
-            st.markdown(f"**{training_words.title(pair.config)}**")
+            st.caption(training_words.title(pair.config))
             st.fragment(follow, run_every=EVERY)(pair)
     config = pair.config if pair else settings()
     programs.take_along(CHAPTER, partial(programs.training, config))
@@ -173,6 +175,9 @@ def choose() -> None:
         key=PRESET,
         on_change=take_preset,
     )
+    name = preset_of(settings())
+    if name != OWN:
+        st.caption(t("training.look_for", look=t(f"training_look.{name}")))
     controls.select(DATA, t("training.data"), group("training_data"))
     with st.container(horizontal=True):
         controls.number(DEPTH, t("training.depth"), *LIMITS["depth"], width=130)
@@ -241,11 +246,11 @@ def buttons(pair: Pair | None) -> None:
             disabled=not going_on,
             on_click=end,
         )
-        if pair is not None and pair.config != settings():
-            st.markdown(t("training.changed"), width="content")
-    name = preset_of(settings())
-    if name != OWN:
-        st.markdown(t("training.look_for", look=t(f"training_look.{name}")))
+        if pair is not None and not going_on:
+            names, label = group("training_views"), t("training.view")
+            controls.pick(VIEW, label, names, label_visibility="collapsed")
+    if pair is not None and pair.config != settings():
+        st.info(t("training.changed"), icon=":material/play_arrow:")
     if refused := st.session_state.pop(REFUSED, None):
         st.warning(run_words.refusal(refused), icon=":material/hourglass_disabled:")
 
@@ -298,29 +303,44 @@ def draw_curves(pair: Pair) -> None:
 # ---- what became of them -----------------------------------------------------------------------
 
 
+def answer(pair: Pair) -> None:
+    """What the guess was about, if that is what was run, and if it came out so."""
+    found = pair.compared()
+    opening = found is not None and preset_of(pair.config) == "opening"
+    if opening and found.outcome == "with" and not found.learned_without:
+        verdict(questions(CHAPTER)["opening"], GUESS)
+
+
 def look(pair: Pair) -> None:
     """Both runs are over: what they say, and the pictures of any moment."""
-    st.markdown(f"**{training_words.title(pair.config)}**")
-    for name, now in pair.states().items():
-        if now.state != DONE:
-            sentence = run_words.sentence(now)
-            said = t("training.of", network=t(f"training_figure.{name}"), sentence=sentence)
-            st.warning(said, icon=":material/info:")
+    st.caption(training_words.title(pair.config))
+    tell_of_ends(pair)
     records, found = pair.records(), pair.compared()
     if found is None:
         return
-    if pair.done() and preset_of(pair.config) == "opening":
-        verdict(questions(CHAPTER)["opening"], GUESS)
-    st.markdown(" ".join(training_words.verdict(found, records, pair.classes)))
-    view = controls.pick(
-        VIEW, t("training.view"), group("training_views"), label_visibility="collapsed"
-    )
-    show(view, pair)
+    st.markdown("  \n".join(training_words.verdict(found, records, pair.classes)))
+    show(url.value(VIEW), pair)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         keep_button(pair)
         csv_button(t("frame.download_csv"), f"{CHAPTER}-curves", partial(curves, pair), "train_csv")
         seconds = [run_words.duration(now.seconds) for now in pair.states().values()]
         st.caption(t("training.took", without=seconds[0], bn=seconds[1]), width="content")
+
+
+def tell_of_ends(pair: Pair) -> None:
+    """Runs that did not get to their end, and why; once if both say the same."""
+    ends = {
+        name: run_words.sentence(now) for name, now in pair.states().items() if now.state != DONE
+    }
+    if len(ends) == len(figures.NETWORKS) and len(set(ends.values())) == 1:
+        said = [*ends.values()][:1]
+    else:
+        said = [
+            t("training.of", network=t(f"training_figure.{name}"), sentence=sentence)
+            for name, sentence in ends.items()
+        ]
+    for sentence in said:
+        st.warning(sentence, icon=":material/info:")
 
 
 def show(view: str, pair: Pair) -> None:
@@ -342,12 +362,17 @@ def show(view: str, pair: Pair) -> None:
     at = moment.header([])["at"]
     named = {name: f"{{{place}}}" for name, place in drawing.places.items()}
     numbered = named | more | {"depth": pair.config.depth, "of": training_words.title(pair.config)}
+    caption = t(f"training_caption.{view}", **numbered)
+    if drawing.clipped:
+        caption += t("training.clipped")
+    if view == "curves" and any(record.diverged_at is not None for record in records.values()):
+        caption += t("training.crosses")
     picture = Picture(
         figure=drawing.figure,
         base=drawing.base(at),
         alt=t(f"training_alt.{view}", **numbered),
         filename=f"batch-normalization-{CHAPTER}-{view}",
-        caption=t(f"training_caption.{view}", **numbered),
+        caption=caption,
         formats=drawing.formats,
         table=drawing.table,
     )

@@ -41,6 +41,7 @@ class Drawing:
 
     moments : the steps that the knob stands at, one row of ``moving`` each
     places : where a sentence finds its numbers
+    clipped : whether something is drawn at the edge that lies beyond it
     """
 
     figure: Figure
@@ -50,6 +51,7 @@ class Drawing:
     formats: Sequence[str] = ()
     table: Table = field(default_factory=Table)
     places: Mapping[str, int] = field(default_factory=dict)
+    clipped: bool = False
 
     def base(self, at: int) -> list[Change]:
         """What is drawn at a moment."""
@@ -173,6 +175,7 @@ def curves(
         ["number", "percent", "number"] * 2,
         Table([words[name] for name in columns], rows),
         places,
+        clipped=any((pair[name].losses > top).any() for name in NETWORKS),
     )
 
 
@@ -202,9 +205,13 @@ def layers(words: Words, pair: Pair, steps: int) -> Drawing:
             data.append(_ridge(words["ridge"].format(layer=layer, network=words[name]), axis, x,
                                COLOURS[name]))  # fmt: skip
             moving.append(trace(index, "y", heights[:, layer - 1], unit, floor))
-    read = {"sd": _each(pair, now, lambda s: s.inputs.sd, depth),
-            "saturated": _each(pair, now, lambda s: 100 * s.inputs.saturated, depth),
-            "outside": _each(pair, now, _outside, depth)}  # fmt: skip
+    read = {
+        "sd": _each(pair, now, lambda s: s.inputs.sd, depth),
+        "saturated": _each(pair, now, lambda s: 100 * s.inputs.saturated, depth),
+    }
+    outside = _each(pair, now, _outside, depth)
+    if any(np.nan_to_num(outside[name]).any() for name in NETWORKS):
+        read["outside"] = outside  # what an outline does not show has to be said
     numbers = np.stack(
         [read[what][name][:, layer - 1] for layer in shown for what in read for name in NETWORKS],
         axis=1,
@@ -245,7 +252,9 @@ def layers(words: Words, pair: Pair, steps: int) -> Drawing:
 
     tall = 150 + 46 * len(shown)
     figure = {"data": data, "layout": layout(tall), "narrow": layout(tall)}
-    formats = ["number", "number", "percent", "percent", "percent", "percent"] * len(shown)
+    formats = ["number" if what == "sd" else "percent" for what in read for _ in NETWORKS] * len(
+        shown
+    )
     return Drawing(figure, [], moving, now, formats, Table(columns, rows), places)
 
 
@@ -339,18 +348,20 @@ def affine(words: Words, pair: Pair, steps: int) -> Drawing:
         still.append(trace(len(data) - 1, "y", np.array([[start, start]], np.float32)))
         numbers.append(values)
     shown = rows_shown(depth)
-    table_numbers = [values[:, :, layer - 1] for layer in shown for values in numbers]
-    moving.insert(0, cells(np.concatenate(table_numbers, axis=1)))
+    medians = [values[:, 1, layer - 1] for layer in shown for values in numbers]
+    moving.insert(0, cells(np.stack(medians, axis=1)))
     rows = [
-        {"label": words["layer"].format(layer=layer), "colour": "",
-         "cells": [*range(6 * i, 6 * i + 6)]}
+        {
+            "label": words["layer"].format(layer=layer),
+            "colour": "",
+            "cells": [2 * i, 2 * i + 1],
+        }
         for i, layer in enumerate(shown)
-    ]  # fmt: skip
-    columns = [words["layer_head"]] + [
-        f"{symbol}, {p} %" for symbol in ("γ", "β") for p in PERCENTILES
     ]
-    last = 6 * (len(shown) - 1)
-    places = {"gamma": 1, "beta": 4, "gamma_last": last + 1, "beta_last": last + 4}
+    median = words["percentile"].format(percentile=PERCENTILES[1])
+    columns = [words["layer_head"], *(f"{symbol}, {median}" for symbol in ("γ", "β"))]
+    last = 2 * (len(shown) - 1)
+    places = {"gamma": 0, "beta": 1, "gamma_last": last, "beta_last": last + 1}
 
     def layout(*, stacked: bool) -> Figure:
         found = _two_panels(
@@ -367,7 +378,7 @@ def affine(words: Words, pair: Pair, steps: int) -> Drawing:
 
     figure = {"data": data, "layout": layout(stacked=False), "narrow": layout(stacked=True)}
     return Drawing(
-        figure, still, moving, now, ["number"] * (6 * len(shown)), Table(columns, rows), places
+        figure, still, moving, now, ["number"] * (2 * len(shown)), Table(columns, rows), places
     )
 
 
