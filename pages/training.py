@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 import streamlit as st
 
 from bn_core.activations import ACTIVATIONS
@@ -235,7 +234,6 @@ def buttons(pair: Pair | None) -> None:
             t("training.train"),
             key="train_start",
             icon=":material/play_arrow:",
-            type="primary",
             disabled=going_on,
             on_click=begin,
         )
@@ -358,7 +356,7 @@ def show(view: str, pair: Pair) -> None:
     if view == "affine" and not records["with"].snapshots:
         return
     drawing = figures.draw(view, words, records, pair.config.steps, **more)
-    moment = moment_knob(drawing.moments, drawing.moving)
+    moment = moment_knob(drawing)
     at = moment.header([])["at"]
     named = {name: f"{{{place}}}" for name, place in drawing.places.items()}
     numbered = named | more | {"depth": pair.config.depth, "of": training_words.title(pair.config)}
@@ -379,8 +377,9 @@ def show(view: str, pair: Pair) -> None:
     live_chart(picture, [moment], key=CHART, fields=[MOMENT])
 
 
-def moment_knob(moments: np.ndarray, changes: Any) -> Knob:
+def moment_knob(drawing: figures.Drawing) -> Knob:
     """Through the steps at which the networks were looked at; it opens at the last."""
+    moments = drawing.moments
     texts = [t("training.step", step=int(step)) for step in moments]
     at = nearest(moments, url.value(MOMENT))
     name = t("knobs.train_moment")
@@ -393,7 +392,7 @@ def moment_knob(moments: np.ndarray, changes: Any) -> Knob:
         value=float(moments[at]),
         text=texts[at],
         default=float(moments[-1]),
-        changes=changes,
+        changes=drawing.moving,
     )
 
 
