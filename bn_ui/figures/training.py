@@ -240,7 +240,8 @@ def layers(words: Words, pair: Pair, steps: int) -> Drawing:
                 "range": [-0.15, len(shown) + 0.05],
                 "tickmode": "array",
                 "tickvals": places,
-                "ticktext": names if not axis else [""] * len(names),
+                "ticktext": names,
+                "showticklabels": not axis,
             }
         found["annotations"] = [
             parts.title("x", words["without"], f"@{COLOURS['without']}"),
