@@ -326,19 +326,16 @@ def look(pair: Pair) -> None:
 
 
 def tell_of_ends(pair: Pair) -> None:
-    """Runs that did not get to their end, and why; once if both say the same."""
-    ends = {
-        name: run_words.sentence(now) for name, now in pair.states().items() if now.state != DONE
-    }
-    if len(ends) == len(figures.NETWORKS) and len(set(ends.values())) == 1:
-        said = [*ends.values()][:1]
-    else:
-        said = [
-            t("training.of", network=t(f"training_figure.{name}"), sentence=sentence)
-            for name, sentence in ends.items()
-        ]
-    for sentence in said:
-        st.warning(sentence, icon=":material/info:")
+    """Runs that did not get to their end, and why; once if it is the same for both."""
+    ends = {name: now for name, now in pair.states().items() if now.state != DONE}
+    if len(ends) == len(figures.NETWORKS) and len({now.reason for now in ends.values()}) == 1:
+        longest = max(ends.values(), key=lambda now: now.seconds)
+        st.warning(run_words.sentence(longest), icon=":material/info:")
+        return
+    for name, now in ends.items():
+        network, sentence = t(f"training_figure.{name}"), run_words.sentence(now)
+        said = t("training.of", network=network, sentence=sentence)
+        st.warning(said, icon=":material/info:")
 
 
 def show(view: str, pair: Pair) -> None:
