@@ -5,11 +5,12 @@ PORT ?= 8501
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run class test lint bench clean venv venv-dev browser
+.PHONY: help run class warm test lint bench clean venv venv-dev browser
 
 help:
 	@echo "make run     serve the book on http://$(HOST):$(PORT) (PORT=..., HOST=...)"
 	@echo "make class   serve it to a class: on the local network, with its address as a QR code"
+	@echo "make warm    train the experiments of the chapters beforehand, so that a class finds them done"
 	@echo "make test    everything that must hold: lint, types, layering, unit, page and browser tests"
 	@echo "make lint    the quick part of it, as before every commit"
 	@echo "make bench   measure what the README says, each beside something to compare with"
@@ -27,6 +28,9 @@ run: venv
 
 class: venv
 	@exec $(BIN)/python -m bn_ui.serve_class --port "$(PORT)"
+
+warm: venv
+	@$(BIN)/python -m bn_ui.presets_training
 
 test: lint browser
 	@echo "== pytest"

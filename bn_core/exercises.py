@@ -301,6 +301,44 @@ def _central(rng: np.random.Generator) -> Number:
     )
 
 
+# ---- training ------------------------------------------------------------------------------------
+
+
+def _gradient_growth(rng: np.random.Generator) -> Number:
+    r"""What a factor r from layer to layer becomes over L layers, :math:`r^{L-1}`."""
+    factor = float(rng.integers(11, 16)) / 10
+    depth = int(rng.integers(4, 13))
+    gaps = depth - 1
+    return Number(
+        given={"factor": factor, "depth": depth},
+        answer=factor**gaps,
+        slips={
+            "every_layer": factor**depth,
+            "multiplied": factor * gaps,
+            "added": 1 + (factor - 1) * gaps,
+            "inverse": factor**-gaps,
+        },
+        worked={"gaps": gaps},
+    )
+
+
+def _bn_parameters(rng: np.random.Generator) -> Number:
+    r"""How many parameters BN adds: γ and β of every hidden unit, :math:`2Ln`."""
+    depth, width = int(rng.integers(3, 9)), int(rng.choice([10, 20, 32, 50, 64, 100]))
+    m = int(rng.choice([16, 30, 60, 128]))
+    units = depth * width
+    return Number(
+        given={"depth": depth, "width": width, "m": m},
+        answer=2.0 * units,
+        slips={
+            "one": float(units),
+            "running": 4.0 * units,
+            "per_layer": 2.0 * depth,
+            "per_sample": 2.0 * units * m,
+        },
+    )
+
+
 # ---- order the steps -----------------------------------------------------------------------------
 
 
@@ -383,6 +421,8 @@ EXERCISES: Mapping[str, Make] = {
     "dgamma": _dgamma,
     "dx": _dx,
     "central": _central,
+    "gradient_growth": _gradient_growth,
+    "bn_parameters": _bn_parameters,
     "order_forward": _ordering(FORWARD, ("mu", "centred", "var", "std", "x_hat", "y")),
     "order_backward": _ordering(BACKWARD, ("dx_hat", "dinv_std", "dvar", "dmu", "dx")),
     "lines_forward": _wrong_line(FORWARD_LINES, FORWARD_SLIPS),

@@ -9,6 +9,7 @@ from bn_ui.take_along.draw import take_along
 from bn_ui.take_along.gradient_check import gradient_check
 from bn_ui.take_along.program import TakeAlong, notebook, script
 from bn_ui.take_along.steps import backward, forward
+from bn_ui.take_along.training import training
 
 __all__ = [
     "TakeAlong",
@@ -19,4 +20,5 @@ __all__ = [
     "notebook",
     "script",
     "take_along",
+    "training",
 ]

@@ -28,6 +28,7 @@ from bn_core.exercises import (
     exercise,
 )
 from bn_core.mistakes import is_right, nearest_slip
+from bn_core.network import initial_network
 
 SEEDS = (*range(150), MOST_SEED)
 KINDS = {name: type(exercise(name, 0)) for name in EXERCISES}
@@ -98,6 +99,35 @@ def central(given):
     return numerical_gradient(lambda x: np.polyval(parabola, x[0]), [0.0], h)[0]
 
 
+def gradient_growth(given):
+    """Through one linear unit a layer: the gradient of the first weight over that of the last."""
+    weights, outputs = [given["factor"]] * given["depth"], np.ones(given["depth"] + 1)
+
+    def output(scale_of):
+        """All layers give out 1, but for what a change of one layer's output does further on."""
+        change = 0.0
+        for layer, weight in enumerate(weights):
+            change = (weight * change if layer else 0.0) + (scale_of == layer)
+        return outputs[-1] + change
+
+    first, last = (output(layer) - 1 for layer in (0, given["depth"] - 1))
+    return first / last
+
+
+def bn_parameters(given):
+    """Count the entries of a network with BN and of the same one without."""
+    sizes = (3, *[given["width"]] * given["depth"], 2)
+
+    def entries(batch_norm):
+        network = initial_network(
+            sizes, activation="relu", batch_norm=batch_norm, linear_output=True
+        )
+        arrays = [array for layer in network.layers for array in vars(layer).values()]
+        return sum(array.size for array in arrays if array is not None)
+
+    return entries(True) - entries(False)
+
+
 OTHERWISE = {
     "largest": largest,
     "eps_floor": eps_floor,
@@ -106,6 +136,8 @@ OTHERWISE = {
     "dgamma": dgamma,
     "dx": dx,
     "central": central,
+    "gradient_growth": gradient_growth,
+    "bn_parameters": bn_parameters,
 }
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,8 +23,11 @@ from bn_core.gradcheck import GradientCheck
 from bn_core.misprint import ZERO, check_misprint, disagreement
 from bn_core.mistakes import BUGS
 from bn_core.step_sizes import RIGHT, STEPS, check_batch
+from bn_core.training import trained
+from bn_core.training_config import TrainingConfig
 from bn_core.upstream import linear_loss
 from bn_ui import own_numbers, take_along, text
+from bn_ui.presets_training import settings as training_settings
 from bn_ui.small_batch import BETA, DY, EPS, GAMMA, LIMITS, PRESETS, ROW, SmallBatch, X
 from bn_ui.take_along import TakeAlong, notebook, program, script
 from bn_ui.take_along.gradient_check import BUGS as CODE_OF_BUGS
@@ -339,10 +343,83 @@ def test_more_numbers_than_can_be_read_are_left_out_and_it_says_so(lang: str):
     assert not distributions("largest").remark
 
 
+# ---- training -----------------------------------------------------------------------------------
+
+NETWORKS = {
+    "tanh": {"activation": "tanh", "learning_rate": 0.1},
+    "sigmoid, BN after": {"activation": "sigmoid", "learning_rate": 0.5, "batch_norm": "after"},
+    "relu, skips": {"activation": "relu", "learning_rate": 0.03, "skips": True, "depth": 4},
+    "one layer": {"activation": "relu", "learning_rate": 0.2, "depth": 1, "seed": 3},
+    "batches of two": {"activation": "tanh", "learning_rate": 0.05, "batch_size": 2},
+    "other weights": {"activation": "tanh", "learning_rate": 0.1, "weight_scale": 2.5},
+}
+
+
+def training_config(name: str, data: str = "spirals") -> TrainingConfig:
+    usual = {"depth": 3, "width": 8, "batch_size": 16, "steps": 60}
+    return training_settings(data, **(usual | NETWORKS[name]))
+
+
+def assert_trained(output: str, name: str) -> None:
+    """The screen's numbers, computed as the program does it: in float64."""
+    found, config = printed(output), replace(training_config(name), dtype="float64")
+    for network, place in (("with", config.batch_norm), ("without", "none")):
+        end = trained(replace(config, batch_norm=place)).snapshots[-1]
+        assert found[f"loss_{network}"].item() == pytest.approx(end.loss, rel=5.01e-4)
+        accuracy = found[f"accuracy_{network}"].item()
+        assert accuracy == pytest.approx(end.held_out.accuracy, rel=5.01e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+class TestTraining:
+    def test_numpy(self, lang: str, name: str):
+        assert_trained(run(script(take_along.training(training_config(name)).numpy)), name)
+
+    def test_torch(self, lang: str, name: str):
+        pytest.importorskip("torch")
+        assert_trained(run_here(script(take_along.training(training_config(name)).torch)), name)
+
+
+def test_a_short_run_prints_what_the_screen_shows_in_float32():
+    config = replace(training_config("tanh"), steps=20)
+    found = printed(run(script(take_along.training(config).numpy)))
+    end = trained(config).snapshots[-1]
+    assert found["loss_with"].item() == pytest.approx(end.loss, rel=1e-3)
+    assert found["accuracy_with"].item() == pytest.approx(end.held_out.accuracy, abs=1.01e-3)
+
+
+def test_images_are_left_out_and_it_says_so(lang: str):
+    spirals = take_along.training(training_config("tanh"))
+    digits = take_along.training(training_config("tanh", "digits"))
+    assert digits.remark == labels(lang)["code.spirals"]
+    assert spirals.remark == labels(lang)["code.float64"]
+    assert script(digits.numpy) == script(spirals.numpy)
+
+
+def test_a_training_that_diverges_ends_with_its_step(lang: str):
+    pytest.importorskip("torch")
+    config = training_settings(
+        "spirals",
+        depth=12,
+        width=16,
+        activation="relu",
+        learning_rate=5.0,
+        weight_scale=4.0,
+        batch_size=16,
+        steps=60,
+    )
+    found = printed(run_here(script(take_along.training(config).torch)))
+    end = trained(replace(config, batch_norm="none", dtype="float64")).finished
+    assert end.diverged_at is not None
+    assert abs(found["diverged_without"].item() - end.diverged_at) <= 1
+
+
 # ---- PyTorch by itself --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("chapter", ["forward", "backward", "gradient_check", "distributions"])
+@pytest.mark.parametrize(
+    "chapter", ["forward", "backward", "gradient_check", "distributions", "training"]
+)
 def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str):
     pytest.importorskip("torch")
     speak(monkeypatch, "zh")
@@ -352,6 +429,7 @@ def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str
         "backward": lambda: take_along.backward(batch),
         "gradient_check": lambda: take_along.gradient_check(batch, 1e-5, "detached"),
         "distributions": lambda: distributions("unit"),
+        "training": lambda: take_along.training(training_config("tanh")),
     }[chapter]()
     assert run(script(made.torch)) == run_here(script(made.torch))
 
@@ -364,6 +442,7 @@ PROGRAMS: dict[str, Callable[[], TakeAlong]] = {
     "gradient_check": lambda: take_along.gradient_check(BATCHES["first"], 1e-5, RIGHT),
     "gradient_check, bug": lambda: take_along.gradient_check(BATCHES["one"], 1e-4, "detached"),
     "distributions": lambda: distributions("each"),
+    "training": lambda: take_along.training(training_config("relu, skips")),
 }
 
 
@@ -419,6 +498,7 @@ def test_nothing_of_this_book_is_imported(lang: str, library: str, make: Callabl
     }
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     torch = {"torch", "torch.nn.functional", "itertools"}
+    torch |= {"numpy"} if make is PROGRAMS["training"] else set()  # whose draws are the page's
     assert modules <= (torch if library == "torch" else {"numpy"})
 
 
