@@ -7,6 +7,7 @@ from bn_core.datasets.images import (
     sample_batch,
     sample_rows,
 )
+from bn_core.datasets.spirals import two_spirals
 from bn_core.datasets.synthetic import SYNTHETIC_KINDS, synthetic_batch
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "sample_batch",
     "sample_rows",
     "synthetic_batch",
+    "two_spirals",
 ]

@@ -4,7 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from bn_core import check_gradient
+from bn_core import RunningStats, check_gradient, forward_eval, forward_train
 from bn_core.activations import ACTIVATIONS
 from bn_core.network import (
     Layer,
@@ -17,6 +17,12 @@ from bn_core.network import (
 )
 
 SIZES = (6, 5, 4, 3)
+EQUAL_SIZES = (6, 5, 5, 5, 3)  # so that skips have something to connect
+PLACES = [
+    pytest.param({}, id="no BN"),
+    pytest.param({"batch_norm": True}, id="before"),
+    pytest.param({"batch_norm": True, "bn_place": "after"}, id="after"),
+]
 PARAMETERS = [field.name for field in fields(Layer)]
 
 
@@ -87,6 +93,26 @@ class TestInitialNetwork:
             np.testing.assert_array_equal(a.weight.astype(np.float32), b.weight)
             assert {getattr(b, name).dtype for name in PARAMETERS} == {np.dtype(np.float32)}
 
+    def test_an_absolute_spread_is_the_same_in_every_layer(self):
+        network = initial_network((400, 300, 100), activation="tanh", weight_sd=0.1, weight_scale=9)
+        for layer in network.layers:
+            assert layer.weight.std() == pytest.approx(0.1, rel=0.02)
+
+    def test_the_same_weights_wherever_batch_norm_stands(self):
+        plain = initial_network(SIZES, activation="tanh", seed=3)
+        for options in (
+            {"batch_norm": True, "bn_place": "after"},
+            {"skips": True},
+            {"bias": False},
+        ):
+            other = initial_network(SIZES, activation="tanh", seed=3, **options)
+            for a, b in zip(plain.layers, other.layers, strict=True):
+                np.testing.assert_array_equal(a.weight, b.weight)
+
+    def test_without_bias(self):
+        for layer in initial_network(SIZES, activation="tanh", bias=False).layers:
+            assert layer.bias is None
+
     def test_parameters_are_frozen(self):
         network = initial_network(SIZES, activation="tanh")
         with pytest.raises(FrozenInstanceError):
@@ -103,6 +129,8 @@ class TestInitialNetwork:
             ({"activation": "gelu"}, "activation must be one of sigmoid, tanh, relu; got 'gelu'"),
             ({"weight_scale": -1}, "weight_scale must be a finite number of at least 0, got -1"),
             ({"weight_scale": np.nan}, "weight_scale must be a finite number .* got nan"),
+            ({"weight_sd": -1}, "weight_sd must be a finite number of at least 0, got -1"),
+            ({"bn_place": "beside"}, "bn_place must be one of before, after; got 'beside'"),
             ({"seed": -1}, "seed must be at least 0, got -1"),
             ({"dtype": np.float16}, "dtype must be float32 or float64, got float16"),
         ],
@@ -144,6 +172,61 @@ class TestForward:
         for record in forward(initial_network(SIZES, activation="tanh"), batch()):
             assert record.batch_norm is None
             assert record.activation_input is record.pre_activation
+
+    def test_batch_norm_after_the_activation(self):
+        network = shaken(
+            initial_network(SIZES, activation="relu", batch_norm=True, bn_place="after"), seed=1
+        )
+        for layer, record in zip(network.layers, forward(network, batch(50)), strict=True):
+            assert record.activation_input is record.pre_activation
+            f_of_z = np.maximum(record.pre_activation, 0)
+            expected = forward_train(f_of_z, layer.gamma, layer.beta).y
+            np.testing.assert_array_equal(record.output, expected)
+
+    @pytest.mark.parametrize("options", PLACES)
+    def test_skips_add_the_input_of_hidden_layers_from_the_second_on(self, options):
+        network = initial_network(
+            (5, 5, 5, 5, 4, 4), activation="tanh", linear_output=True, **options
+        )
+        skipping = replace(network, skips=True)
+        x = batch(9, 5)
+        added = []
+        for number, record in enumerate(forward(skipping, x)):
+            one = replace(
+                network,
+                layers=network.layers[number : number + 1],
+                linear_output=number == len(network.layers) - 1,
+            )
+            without = forward(one, record.input)[-1].output
+            added.append(bool((record.output != without).any()))
+            if added[-1]:
+                np.testing.assert_array_equal(record.output, without + record.input)
+        assert added == [False, True, True, False, False]
+
+    def test_a_skip_keeps_the_signal_where_the_layers_are_silent(self):
+        network = initial_network((5, 5, 5), activation="tanh", weight_scale=0, skips=True)
+        layers = (initial_network((5, 5), activation="tanh").layers[0], network.layers[1])
+        first, second = forward(replace(network, layers=layers), batch(9, 5))
+        np.testing.assert_array_equal(second.output, first.output)
+
+    @pytest.mark.parametrize("place", ["before", "after"])
+    def test_given_statistics_take_the_place_of_the_batchs(self, place):
+        start = initial_network(SIZES, activation="tanh", batch_norm=True, bn_place=place)
+        network, running = shaken(start, seed=1), some_statistics(start)
+        whole = forward(network, batch(), running)
+        for layer, stats, record in zip(network.layers, running, whole, strict=True):
+            z = record.pre_activation
+            x = z if place == "before" else np.tanh(z)
+            y = forward_eval(x, stats, layer.gamma, layer.beta)
+            np.testing.assert_array_equal(record.output, np.tanh(y) if place == "before" else y)
+        alone = forward(network, batch()[2:3], running)  # nobody depends on their batch-mates
+        np.testing.assert_allclose(alone[-1].output, whole[-1].output[2:3], rtol=1e-12)
+
+    @pytest.mark.parametrize("running", [[], [None] * 3, [RunningStats.initial(5)] * 3])
+    def test_statistics_must_be_there_for_just_the_layers_with_batch_norm(self, running):
+        network = initial_network(SIZES, activation="tanh", batch_norm=True, linear_output=True)
+        with pytest.raises(ValueError, match=r"^running must have one entry a layer, 3, and be "):
+            forward(network, batch(), running)
 
     def test_linear_output_has_no_activation(self):
         network = initial_network(SIZES, activation="tanh", linear_output=True)
@@ -217,13 +300,26 @@ def shaken(network: Network, seed: int) -> Network:
     return replace(network, layers=tuple(layers))
 
 
-def numeric_gradient(network: Network, x, d_output, number: int, name: str, step=1e-6):
+def some_statistics(network: Network) -> list[RunningStats | None]:
+    rng = np.random.default_rng(7)
+    return [
+        None
+        if layer.gamma is None
+        else RunningStats(
+            rng.normal(0, 0.2, layer.gamma.size), rng.uniform(0.1, 1, layer.gamma.size)
+        )
+        for layer in network.layers
+    ]
+
+
+def numeric_gradient(network: Network, x, d_output, number: int, name: str, running, step=1e-6):
     """Central differences of Σ d_output ∘ output, one parameter entry at a time."""
 
     def loss(array):
         layers = list(network.layers)
         layers[number] = replace(layers[number], **{name: array})
-        return np.vdot(d_output, forward(replace(network, layers=tuple(layers)), x)[-1].output)
+        changed = replace(network, layers=tuple(layers))
+        return np.vdot(d_output, forward(changed, x, running)[-1].output)
 
     parameter = getattr(network.layers[number], name)
     gradient = np.empty_like(parameter)
@@ -235,29 +331,39 @@ def numeric_gradient(network: Network, x, d_output, number: int, name: str, step
 
 
 class TestBackward:
+    @pytest.mark.parametrize("given", [False, True], ids=["batch statistics", "given statistics"])
     @pytest.mark.parametrize("linear_output", [False, True])
-    @pytest.mark.parametrize("batch_norm", [False, True])
+    @pytest.mark.parametrize("skips", [False, True])
+    @pytest.mark.parametrize("options", PLACES)
     @pytest.mark.parametrize("activation", ACTIVATIONS)
-    def test_gradients_agree_with_central_differences(self, activation, batch_norm, linear_output):
+    def test_gradients_agree_with_central_differences(
+        self, activation, options, skips, linear_output, given
+    ):
         start = initial_network(
-            SIZES, activation=activation, batch_norm=batch_norm, linear_output=linear_output
+            EQUAL_SIZES,
+            activation=activation,
+            weight_scale=2,
+            skips=skips,
+            linear_output=linear_output,
+            **options,
         )
         network = shaken(start, seed=1)
-        x = batch(9)
-        d_output = np.random.default_rng(2).standard_normal((9, 3))
-        gradients = backward(network, forward(network, x), d_output)
+        running = some_statistics(network) if given else None
+        x = batch(12)
+        d_output = np.random.default_rng(2).standard_normal((12, 3))
+        gradients = backward(network, forward(network, x, running), d_output)
         for number, layer in enumerate(gradients.layers):
             for name in PARAMETERS:
                 analytic = getattr(layer, name)
                 if getattr(network.layers[number], name) is None:
                     assert analytic is None
                     continue
-                numeric = numeric_gradient(network, x, d_output, number, name)
+                numeric = numeric_gradient(network, x, d_output, number, name, running)
                 np.testing.assert_allclose(
                     analytic, numeric, rtol=1e-6, atol=1e-8, err_msg=f"layer {number + 1}: {name}"
                 )
-                if name != "bias" or layer.gamma is None:
-                    assert np.abs(numeric).max() > 1e-3  # the comparison was not of zeros
+                if name != "bias" or layer.gamma is None or given or network.bn_place == "after":
+                    assert np.abs(numeric).max() > 1e-4  # the comparison was not of zeros
 
     def test_batch_norm_cancels_the_bias(self):
         network = shaken(initial_network(SIZES, activation="tanh", batch_norm=True), seed=1)
@@ -266,13 +372,20 @@ class TestBackward:
             np.testing.assert_allclose(layer.bias, 0, atol=1e-14)
 
     @pytest.mark.parametrize("batch_norm", [False, True])
-    def test_same_tree_as_the_parameters(self, batch_norm):
+    @pytest.mark.parametrize("bias", [False, True])
+    def test_same_tree_as_the_parameters(self, batch_norm, bias):
         network = initial_network(
-            SIZES, activation="relu", batch_norm=batch_norm, linear_output=True, dtype=np.float32
+            SIZES,
+            activation="relu",
+            batch_norm=batch_norm,
+            bias=bias,
+            skips=True,
+            linear_output=True,
+            dtype=np.float32,
         )
         records = forward(network, batch())
         gradients = backward(network, records, np.ones((7, 3)))
-        assert (gradients.activation, gradients.linear_output) == ("relu", True)
+        assert vars(gradients) | {"layers": ()} == vars(network) | {"layers": ()}
         for parameter, gradient in zip(network.layers, gradients.layers, strict=True):
             for name in PARAMETERS:
                 a, b = getattr(parameter, name), getattr(gradient, name)
