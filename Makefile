@@ -49,7 +49,7 @@ bench: venv-dev browser
 	@PYTHONPATH=. $(BIN)/python benchmarks/links.py
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 browser:
