@@ -19,6 +19,7 @@ CHAPTERS = (
     Chapter("forward", section="work", icon=":material/arrow_forward:"),
     Chapter("backward", section="work", icon=":material/arrow_back:"),
     Chapter("gradient_check", section="work", icon=":material/rule:"),
+    Chapter("inference", section="train", icon=":material/published_with_changes:"),
     Chapter("teach", section="teach", icon=":material/school:"),
 )
 LESSONS = tuple(chapter for chapter in CHAPTERS if chapter.section != "teach")  # for learners

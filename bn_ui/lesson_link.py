@@ -33,6 +33,7 @@ PREDICTIONS: Mapping[str, str] = {
     "forward": "same_shift",
     "backward": "misprint",
     "gradient_check": "smaller",
+    "inference": "port",
 }
 _SYNTHETIC = {"dist_source": "synthetic", "dist_feature": "1"}
 _SCENES: Mapping[str, Mapping[str, str]] = {
