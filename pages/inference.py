@@ -85,6 +85,13 @@ PRESETS = {
     "keras": {ALPHA: 0.01, STORED: "biased"},
     "port": {ALPHA: 0.99, STORED: "unbiased"},
 }
+# Buttons that read the same in every language.
+FREEZES = {
+    "bn.train()": {AFFINE: True, USES: "batch", UPDATES: True},
+    "bn.eval()": {AFFINE: True, USES: "running", UPDATES: False},
+    "requires_grad_(False)": {AFFINE: False, USES: "batch", UPDATES: True},
+    "trainable = False": {AFFINE: False, USES: "running", UPDATES: False},
+}
 
 
 @st.fragment
@@ -492,6 +499,10 @@ def frozen() -> None:
         controls.switch(UPDATES, t("inference.updates"), width="content")
         uses = {name: t(f"inference.uses_{name}") for name in ("batch", "running")}
         controls.pick(USES, t("inference.uses"), uses, width="content")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(t("presets.label"), width="content")
+        for number, (name, values) in enumerate(FREEZES.items()):
+            st.button(name, key=f"inf_freeze_{number}", on_click=set_all, args=(values,))
     chosen = Switches(url.value(AFFINE), url.value(USES) == "batch", url.value(UPDATES))
     moved = steps_taken()
     st.markdown(
@@ -514,8 +525,9 @@ def name_of(s: Switches) -> str:
 
 
 def frozen_table(moved: dict[Switches, Moved], chosen: Switches) -> None:
-    def mark(on: bool) -> str:
-        return t("inference.yes") if on else t("inference.no")
+    def affine(s: Switches) -> str:
+        text = t("inference.learned") if s.train_affine else t("inference.fixed")
+        return t("inference.marked", text=text) if s == chosen else text
 
     def number(value: float) -> str:
         return number_text(value, 2)
@@ -523,19 +535,20 @@ def frozen_table(moved: dict[Switches, Moved], chosen: Switches) -> None:
     rows = COMBINATIONS
     st.table(
         {
-            t("inference.frozen_here"): ["▶" if s == chosen else "" for s in rows],
-            t("inference.affine"): [mark(s.train_affine) for s in rows],
-            t("inference.uses"): [
-                t("inference.uses_batch") if s.use_batch else t("inference.uses_running")
+            t("inference.column_affine"): [affine(s) for s in rows],
+            t("inference.column_uses"): [
+                t("inference.column_batch") if s.use_batch else t("inference.column_running")
                 for s in rows
             ],
-            t("inference.updates"): [mark(s.update_running) for s in rows],
+            t("inference.column_updates"): [
+                t("inference.moving") if s.update_running else t("inference.still") for s in rows
+            ],
             t("inference.moved_affine"): [number(moved[s].affine) for s in rows],
             t("inference.moved_running"): [number(moved[s].running) for s in rows],
             t("inference.moved_weight"): [number(moved[s].weight) for s in rows],
-            t("inference.how"): [t(f"frozen_how.{name_of(s)}") for s in rows],
         },
         hide_index=True,
+        width="content",
         alt=t("inference.frozen_alt"),
     )
     st.caption(

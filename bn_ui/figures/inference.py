@@ -185,6 +185,7 @@ def _running_layout(
         span = _span(values[name], TRUTH[name], INITIAL[name])
         steps = len(values[name])
         x = parts.axis(domains["x"][number], words["axis_steps"], range=[0, steps])
+        x["tickvals"] = [0, steps // 2, steps]
         y = parts.axis(
             domains["y"][number], words[f"axis_{name}"], f"@{_COLOURS[name]}", range=list(span)
         )
@@ -192,7 +193,10 @@ def _running_layout(
         axes[f"yaxis{suffix}"] = y | {"anchor": f"x{suffix}"}
     layout = parts.canvas(height) | axes | parts.legend()
     layout["legend"] |= {"itemclick": False, "itemdoubleclick": False}
-    layout["margin"] = {"l": 52, "r": 8, "t": 34 if domains["y"][0][0] == 0 else 56, "b": 42}
+    wide = domains["y"][0] == domains["y"][1]
+    if not wide:
+        layout["legend"] |= {"entrywidthmode": "fraction", "entrywidth": 0.48}
+    layout["margin"] = {"l": 52, "r": 16, "t": 34 if wide else 56, "b": 42}
     return layout
 
 
@@ -233,7 +237,9 @@ def ways_figure(
                 **place,
             }
         )
-        data += [_class(words, label, x, labels, place) for label in (0, 1)]
+        data += [
+            _class(words, label, x, labels, place) | {"showlegend": number == 0} for label in (0, 1)
+        ]
     shares = [100 * evaluations[way].accuracy for way in WAYS]
     data += [_bar(words, number, share) for number, share in enumerate(shares, 1)]
     data.append(
@@ -247,6 +253,7 @@ def ways_figure(
             "textposition": "top center",
             "textfont": {"color": "@text", "size": 15},
             "cliponaxis": False,
+            "showlegend": False,
             "hoverinfo": "skip",
             "xaxis": "x4",
             "yaxis": "y4",
@@ -291,6 +298,7 @@ def _bar(words: Words, place: int, share: float) -> Figure:
         "line": {"color": "@gamma", "width": 2},
         "fill": "toself",
         "fillcolor": "@gamma_fill",
+        "showlegend": False,
         "hoverinfo": "skip",
         "xaxis": "x4",
         "yaxis": "y4",
@@ -322,8 +330,9 @@ def _ways_layout(words: Words, height: int, bottom: float, *, short: bool = Fals
         "anchor": "x4",
         "tickvals": [0, 50, 100],
     }
-    layout = parts.canvas(height) | axes
-    layout["margin"] = {"l": 52, "r": 8, "t": 26, "b": 42}
+    layout = parts.canvas(height) | axes | parts.legend()
+    layout["legend"] |= {"y": 1.06, "itemclick": False, "itemdoubleclick": False}
+    layout["margin"] = {"l": 52, "r": 8, "t": 56, "b": 42}
     layout["annotations"] = [
         parts.title("x" if n == 0 else f"x{n + 1}", names[n], "@text") for n in range(len(WAYS))
     ]
