@@ -97,6 +97,21 @@ class Company:
     batch: FloatArray
     running: FloatArray
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest share with batch statistics."""
+        return float(self.batch.min()), float(self.batch.max())
+
+    @property
+    def spread(self) -> float:
+        """Largest minus smallest share with given statistics."""
+        return float(np.ptp(self.running))
+
+    @property
+    def votes(self) -> int:
+        """How many batches, with their own statistics, call the sample class 1."""
+        return int((self.batch > 0.5).sum())
+
 
 def in_company(
     network: Network,

@@ -46,6 +46,10 @@ class Stream:
         """The variances as a layer stores them: divided by m − 1, or by m as they are."""
         return self.var * (self.size / (self.size - 1)) if unbiased else self.var
 
+    def expected_var(self, unbiased: bool) -> float:
+        """What the stored variance is on average over very many such batches."""
+        return TRUE_VAR if unbiased else TRUE_VAR * (self.size - 1) / self.size
+
 
 def stream(size: int, steps: int, seed: int) -> Stream:
     """Mini-batches of one feature, drawn from N(TRUE_MEAN, TRUE_VAR).

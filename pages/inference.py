@@ -4,7 +4,6 @@ frozen BN."""
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import streamlit as st
 
 from bn_core.in_use import (
@@ -162,7 +161,7 @@ def show_running(batches: Stream) -> None:
     places = figures.running_places()
     picture = Picture(
         figure=figures.running_figure(words_, values),
-        base=figures.running_changes(values, np.array([url.value(ALPHA)])),
+        base=figures.running_changes(values, [url.value(ALPHA)]),
         alt=t("inference.running_alt", **here, **places),
         filename=f"batch-normalization-{CHAPTER}",
         caption=t("inference.running_caption", **here, **places),
@@ -180,7 +179,7 @@ def show_running(batches: Stream) -> None:
                 "inference.is_biased",
                 m=m,
                 less=m - 1,
-                stored=number_text(TRUE_VAR * (m - 1) / m),
+                stored=number_text(batches.expected_var(False)),
                 true=number_text(TRUE_VAR),
             )
         )
@@ -401,11 +400,11 @@ def mates(found: Result) -> None:
         "draws": DRAWS,
         "m": size,
         "true": t(f"ways_figure.class_{label}"),
-        "low": number_text(float(company.batch.min()), 3),
-        "high": number_text(float(company.batch.max()), 3),
-        "ones": int((company.batch > 0.5).sum()),
+        "low": number_text(company.range[0], 3),
+        "high": number_text(company.range[1], 3),
+        "ones": company.votes,
         "running": number_text(float(company.running[0]), 3),
-        "spread": shown(float(np.ptp(company.running)), 1.0),
+        "spread": shown(company.spread, 1.0),
     }
     picture = Picture(
         figure=figures.mates_figure(group("ways_figure"), company),

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bn_core.in_use import Company
 from bn_core.inference import Evaluation
@@ -62,8 +63,9 @@ def running_figure(words: Words, values: Mapping[str, np.ndarray]) -> Figure:
     }
 
 
-def running_changes(values: Mapping[str, np.ndarray], alphas: np.ndarray) -> list[Change]:
+def running_changes(values: Mapping[str, np.ndarray], alphas: ArrayLike) -> list[Change]:
     """The running curves and the numbers, a row for each α."""
+    alphas = np.asarray(alphas, dtype=np.float64)
     found = [cells(running_numbers(values, alphas))]
     for number, name in enumerate(STATISTICS):
         low, high = _span(values[name], TRUTH[name], INITIAL[name])
