@@ -58,7 +58,7 @@ TRAINED_COUNT = url.choice("inf_train_steps", "100", TRAINED_STEPS)
 TRAINED_SEED = url.integer("inf_train_seed", 0, 0, 99)
 TRAINED = (TRAINED_ALPHA, TRAINED_COUNT, TRAINED_SEED)
 # Batch-mates.
-SAMPLE = url.integer("inf_sample", 1, 1, 2000)
+SAMPLE = url.integer("inf_sample", 22, 1, 2000)  # near the border of the classes
 COMPANY_SIZES = ("2", "4", "16", "64")
 COMPANY_SIZE = url.choice("inf_mates", "16", COMPANY_SIZES)
 DRAW = url.integer("inf_draw", 0, 0, 9999)
@@ -348,10 +348,13 @@ def show_ways(found: Result) -> None:
     )
     live_chart(picture, key="inf_ways_chart")
     gain = evaluations["recomputed"].accuracy - evaluations["running"].accuracy
+    points = f"{100 * abs(gain):.1f}"
     if gain > NOTICEABLE:
-        st.markdown(t("inference.gap", points=f"{100 * gain:.1f}"))
+        st.markdown(t("inference.gap", points=points))
+    elif gain < -NOTICEABLE:
+        st.markdown(t("inference.reverse", points=points))
     else:
-        st.markdown(t("inference.no_gap", points=f"{100 * gain:.1f}".replace("-", "−")))
+        st.markdown(t("inference.no_gap", points=points))
     lag_table(found)
 
 
