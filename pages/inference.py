@@ -1,6 +1,7 @@
 """Training and inference: running statistics, three ways to evaluate, batch-mates, folding,
 frozen BN."""
 
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ from bn_ui.predict import predict, verdict
 from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.runs import state, words
 from bn_ui.runs.jobs import Job
+from bn_ui.runs.pool import View
 from bn_ui.runs.shared import pool, viewer
 from bn_ui.text import group, prose, questions, t
 
@@ -267,35 +269,43 @@ def network() -> None:
 def trained_in_the_pool(settings: TrainingConfig) -> Finished | None:
     """The end of the training, when it is there; until then, how far it is."""
     job = training_runs.job(settings)
-    view = pool().find(job, viewer())
-    if view is None and not start(job):
-        return None
-    view = view or pool().find(job, viewer())
+    view = pool().find(job, viewer()) or start(job)
     if view is None:
         return None
     now = view.snapshot()
     if now.state == state.DONE:
-        finished = next(event for event in view.since(0) if isinstance(event, Finished))
+        finished = end_of(view)
         if finished.diverged_at is None:
             return finished
         st.warning(t("inference.diverged", step=finished.diverged_at), icon=":material/warning:")
         return None
     if now.over:
         st.warning(words.sentence(now), icon=":material/warning:")
-        st.button(t("inference.train_again"), key="inf_again", on_click=start, args=(job,))
+        st.button(t("inference.train_again"), key="inf_again", on_click=again, args=(job,))
         return None
     wait(job)
     return None
 
 
-def start(job: Job) -> bool:
+def end_of(view: View) -> Finished:
+    """The last event of a run that is done."""
+    return next(event for event in view.since(0) if isinstance(event, Finished))
+
+
+def start(job: Job) -> View | None:
+    """Ask for a run; None if the queue is full, which is said."""
     try:
-        pool().submit(job, viewer())
+        return pool().submit(job, viewer())
     except state.Refused as refused:
         st.warning(words.refusal(refused), icon=":material/warning:")
         st.button(t("inference.train_again"), key="inf_again")
-        return False
-    return True
+        return None
+
+
+def again(job: Job) -> None:
+    """A callback: what it would draw stands nowhere, so a full queue leaves things as they are."""
+    with suppress(state.Refused):
+        pool().submit(job, viewer())
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -574,9 +584,10 @@ def code() -> programs.TakeAlong:
     view = pool().find(training_runs.job(config()), viewer())
     unit = None
     if view is not None and view.snapshot().state == state.DONE:
-        finished = next(event for event in view.since(0) if isinstance(event, Finished))
-        layer, number = url.value(LAYER), url.value(UNIT)
-        unit = folded_unit(finished.network, finished.running, layer - 1, number - 1)
+        finished = end_of(view)
+        if finished.diverged_at is None:
+            layer, number = url.value(LAYER), url.value(UNIT)
+            unit = folded_unit(finished.network, finished.running, layer - 1, number - 1)
     return programs.inference(values, url.value(ALPHA), unit)
 
 

@@ -260,8 +260,11 @@ def test_while_it_trains_and_when_it_fails(pool: InlinePool, lang: str):
     checked(app.run())
     assert words["runs.error"] in [w.value for w in app.warning]
     assert len(pool.submitted) == 1, "what fails is not tried again by itself"
+    pool.full = True
+    press(app, "inf_again")
+    assert words["runs.error"] in [w.value for w in app.warning]
     pool.views.clear()
-    pool.otherwise = None
+    pool.otherwise, pool.full = None, False
     press(app, "inf_again")
     assert charts(app) == list(CHARTS)
 
