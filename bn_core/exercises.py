@@ -339,6 +339,61 @@ def _bn_parameters(rng: np.random.Generator) -> Number:
     )
 
 
+# ---- inference -----------------------------------------------------------------------------------
+
+
+def _momentum(rng: np.random.Generator) -> Number:
+    r"""One update as Keras writes it, :math:`k\,\mu_{run} + (1-k)\,\mu_B`."""
+    keras = float(rng.choice([0.8, 0.9, 0.95]))
+    old, batch = (float(number) for number in rng.permutation(np.arange(1, 21))[:2])
+    alpha = round(1 - keras, 2)
+    return Number(
+        given={"keras": keras, "old": old, "batch": batch},
+        answer=keras * old + (1 - keras) * batch,
+        slips={
+            "swapped": (1 - keras) * old + keras * batch,
+            "not_weighted": old + (1 - keras) * batch,
+            "halves": (old + batch) / 2,
+        },
+        worked={"alpha": alpha},
+    )
+
+
+def _initial_weight(rng: np.random.Generator) -> Number:
+    r"""The weight of the initial value, :math:`(1-\alpha)^t`."""
+    alpha = float(rng.choice([0.01, 0.02, 0.05, 0.1]))
+    steps = round(float(rng.uniform(0.5, 2.0)) / alpha)
+    return Number(
+        given={"alpha": alpha, "steps": steps},
+        answer=float((1 - alpha) ** steps),
+        slips={
+            "complement": float(1 - (1 - alpha) ** steps),
+            "linear": 1 - alpha * steps,
+            "once": 1 - alpha,
+        },
+        worked={"keep": round(1 - alpha, 2)},
+    )
+
+
+def _fold_weight(rng: np.random.Generator) -> Number:
+    r"""A folded weight, :math:`w' = \gamma w/\sqrt{\sigma^2_{run}}` with ε = 0."""
+    std = float(rng.integers(2, 6))
+    gamma = float(rng.integers(2, 8)) / 2
+    weight = float(rng.choice([-1, 1])) * float(rng.integers(1, 13)) / 4
+    mean = float(rng.integers(1, 9))
+    return Number(
+        given={"weight": weight, "gamma": gamma, "mean": mean, "var": std**2},
+        answer=gamma * weight / std,
+        slips={
+            "variance": gamma * weight / std**2,
+            "without_gamma": weight / std,
+            "shifted": gamma * (weight - mean) / std,
+            "not_divided": gamma * weight,
+        },
+        worked={"std": std},
+    )
+
+
 # ---- order the steps -----------------------------------------------------------------------------
 
 
@@ -376,6 +431,13 @@ CHECK_LINES = {
     "error": "error = abs(analytic - numeric) / (1 + abs(numeric))",
 }
 
+INFERENCE_LINES = {
+    "unbiased": "unbiased = var * len(x) / (len(x) - 1)",
+    "running_mean": "running_mean = (1 - alpha) * running_mean + alpha * mu",
+    "running_var": "running_var = (1 - alpha) * running_var + alpha * unbiased",
+    "y": "y = gamma * (x_new - running_mean) / np.sqrt(running_var + eps) + beta",
+}
+
 # What can be wrong: name → (name of the line, how it reads then).
 FORWARD_SLIPS = {
     "mu_other_axis": ("mu", "mu = x.mean(axis=1, keepdims=True)"),
@@ -403,6 +465,13 @@ CHECK_SLIPS = {
     "signed": ("error", "error = (analytic - numeric) / (1 + abs(numeric))"),
 }
 
+INFERENCE_SLIPS = {
+    "other_way": ("unbiased", "unbiased = var * (len(x) - 1) / len(x)"),
+    "weights_swapped": ("running_mean", "running_mean = alpha * running_mean + (1 - alpha) * mu"),
+    "adds_up": ("running_var", "running_var = running_var + alpha * unbiased"),
+    "batch_mean": ("y", "y = gamma * (x_new - mu) / np.sqrt(running_var + eps) + beta"),
+}
+
 
 def _wrong_line(right: Mapping[str, str], slips: Mapping[str, tuple[str, str]]) -> Make:
     def make(rng: np.random.Generator) -> Lines:
@@ -423,9 +492,13 @@ EXERCISES: Mapping[str, Make] = {
     "central": _central,
     "gradient_growth": _gradient_growth,
     "bn_parameters": _bn_parameters,
+    "momentum": _momentum,
+    "initial_weight": _initial_weight,
+    "fold_weight": _fold_weight,
     "order_forward": _ordering(FORWARD, ("mu", "centred", "var", "std", "x_hat", "y")),
     "order_backward": _ordering(BACKWARD, ("dx_hat", "dinv_std", "dvar", "dmu", "dx")),
     "lines_forward": _wrong_line(FORWARD_LINES, FORWARD_SLIPS),
     "lines_backward": _wrong_line(BACKWARD_LINES, BACKWARD_SLIPS),
     "lines_check": _wrong_line(CHECK_LINES, CHECK_SLIPS),
+    "lines_inference": _wrong_line(INFERENCE_LINES, INFERENCE_SLIPS),
 }

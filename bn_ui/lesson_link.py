@@ -34,6 +34,7 @@ PREDICTIONS: Mapping[str, str] = {
     "backward": "misprint",
     "gradient_check": "smaller",
     "training": "opening",
+    "inference": "port",
 }
 _SYNTHETIC = {"dist_source": "synthetic", "dist_feature": "1"}
 _SCENES: Mapping[str, Mapping[str, str]] = {

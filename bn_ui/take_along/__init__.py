@@ -7,6 +7,7 @@ their lines are those of `bn_core.derivation` where it has them, so that neither
 from bn_ui.take_along.distributions import distributions
 from bn_ui.take_along.draw import take_along
 from bn_ui.take_along.gradient_check import gradient_check
+from bn_ui.take_along.inference import inference
 from bn_ui.take_along.program import TakeAlong, notebook, script
 from bn_ui.take_along.steps import backward, forward
 from bn_ui.take_along.training import training
@@ -17,6 +18,7 @@ __all__ = [
     "distributions",
     "forward",
     "gradient_check",
+    "inference",
     "notebook",
     "script",
     "take_along",

@@ -134,6 +134,8 @@ class Look:
 
     def own_numbers_with_an_error(self) -> None:
         box = self.page.locator("[data-testid=stMain] textarea").first
+        if not box.count():  # a chapter without numbers of one's own
+            return
         box.fill("1, two\n3")
         box.press("Control+Enter")
         self.page.locator("[data-testid=stAlert]").first.wait_for()

@@ -21,6 +21,8 @@ from bn_core.exercises import (
     EXERCISES,
     FORWARD_LINES,
     FORWARD_SLIPS,
+    INFERENCE_LINES,
+    INFERENCE_SLIPS,
     MOST_SEED,
     Lines,
     Number,
@@ -128,6 +130,32 @@ def bn_parameters(given):
     return entries(True) - entries(False)
 
 
+def after(batch, old, alpha):
+    """Running mean after a batch of two samples with this mean, by the layer itself."""
+    fwd = forward_train([[batch - 1.0], [batch + 1.0]])
+    return RunningStats([old], [1.0]).updated(fwd, momentum=alpha).mean[0]
+
+
+def momentum(given):
+    return after(given["batch"], given["old"], 1 - given["keras"])
+
+
+def initial_weight(given):
+    """From 1, towards batches of mean 0: what is left is the weight of the 1."""
+    left = 1.0
+    for _ in range(given["steps"]):
+        left = after(0.0, left, given["alpha"])
+    return left
+
+
+def fold_weight(given):
+    """The slope of the unit with its BN, as a function of the input."""
+    running = RunningStats([given["mean"]], [given["var"]])
+    z = given["weight"] * np.array([[0.0], [1.0]])
+    y = forward_eval(z, running, [given["gamma"]], eps=0.0)
+    return y[1, 0] - y[0, 0]
+
+
 OTHERWISE = {
     "largest": largest,
     "eps_floor": eps_floor,
@@ -138,6 +166,9 @@ OTHERWISE = {
     "central": central,
     "gradient_growth": gradient_growth,
     "bn_parameters": bn_parameters,
+    "momentum": momentum,
+    "initial_weight": initial_weight,
+    "fold_weight": fold_weight,
 }
 
 
@@ -266,7 +297,14 @@ def run(lines, values):
     """What each line computes, given right values of all that stands before it."""
     results = {}
     for name, line in lines.items():
-        names = values | {"np": np, "forward_train": forward_train, "rng": np.random.default_rng(9)}
+        # A line that updates a quantity starts from what that was.
+        stepped = values.get(name)
+        before = {name: stepped.before} if isinstance(stepped, Stepped) else {}
+        names = (
+            values
+            | before
+            | {"np": np, "forward_train": forward_train, "rng": np.random.default_rng(9)}
+        )
         exec(line, names)
         results[name] = names[name]
     return results
@@ -285,10 +323,36 @@ def checking(values, off=0.0):
     return values
 
 
+def in_use(values):
+    """What the layer makes of the batch in its running statistics, and of other samples then."""
+    fwd = forward_train(values["x"], values["gamma"], values["beta"], eps=values["eps"])
+    before = RunningStats([0.3, -1.0], [2.0, 0.7])
+    now = before.updated(fwd, momentum=0.2)
+    x_new = np.array([[1.0, 4.0], [-2.0, 0.5]])
+    return values | {
+        "alpha": 0.2,
+        "x_new": x_new,
+        "unbiased": fwd.x.var(axis=0, ddof=1),
+        "running_mean": Stepped(before.mean, now.mean),
+        "running_var": Stepped(before.var, now.var),
+        "y": forward_eval(x_new, now, fwd.gamma, fwd.beta, eps=fwd.eps),
+    }
+
+
+class Stepped(np.ndarray):
+    """Running statistics after a step, which know what they were before it."""
+
+    def __new__(cls, before, after):
+        made = np.asarray(after).view(cls)
+        made.before = before
+        return made
+
+
 CASES = {
     "lines_forward": (FORWARD_LINES, FORWARD_SLIPS),
     "lines_backward": (BACKWARD_LINES, BACKWARD_SLIPS),
     "lines_check": (CHECK_LINES, CHECK_SLIPS),
+    "lines_inference": (INFERENCE_LINES, INFERENCE_SLIPS),
 }
 
 
@@ -300,6 +364,8 @@ def test_every_exercise_with_lines_is_run():
 def test_exactly_one_line_is_wrong(name):
     right, slips = CASES[name]
     values = correct_values()
+    if name == "lines_inference":
+        values = in_use(values)
     if name == "lines_check":
         values = checking(values, off=-0.5)  # a mistake that the check is to find
     for line, result in run(right, values).items():

@@ -20,22 +20,28 @@ from streamlit.testing.v1 import AppTest
 from bn_core.activations import ACTIVATIONS
 from bn_core.derivation import BACKWARD, FORWARD, derive, magnitudes
 from bn_core.gradcheck import GradientCheck
+from bn_core.in_use import folded_unit
 from bn_core.misprint import ZERO, check_misprint, disagreement
 from bn_core.mistakes import BUGS
+from bn_core.running import initial_weight, noise_ratio, running_curves, stream
 from bn_core.step_sizes import RIGHT, STEPS, check_batch
 from bn_core.training import trained
 from bn_core.training_config import TrainingConfig
 from bn_core.upstream import linear_loss
 from bn_ui import own_numbers, take_along, text
+from bn_ui.figures.inference import batch_values
 from bn_ui.presets_training import settings as training_settings
+from bn_ui.runs import shared
 from bn_ui.small_batch import BETA, DY, EPS, GAMMA, LIMITS, PRESETS, ROW, SmallBatch, X
 from bn_ui.take_along import TakeAlong, notebook, program, script
 from bn_ui.take_along.gradient_check import BUGS as CODE_OF_BUGS
 from bn_ui.text import LANGUAGES, labels, sections
 from tests import direct
+from tests.inline_pool import InlinePool
 from tests.ui.test_distributions import checked, pick
 from tests.ui.test_distributions import opened as distributions_opened
 from tests.ui.test_gradient_check import opened as gradient_check_opened
+from tests.ui.test_inference import opened as inference_opened
 from tests.ui.test_small_batch import (
     arrived,
 )
@@ -414,11 +420,75 @@ def test_a_training_that_diverges_ends_with_its_step(lang: str):
     assert abs(found["diverged_without"].item() - end.diverged_at) <= 1
 
 
+# ---- inference ----------------------------------------------------------------------------------
+
+AVERAGES = [
+    (stream(16, 100, 0), True, 0.1),
+    (stream(2, 25, 3), True, 0.99),
+    (stream(8, 50, 1), False, 0.01),
+    (stream(3, 4, 2), False, 1.0),
+]
+TINY = TrainingConfig(
+    data="spirals", train_size=64, batch_size=16, depth=2, width=3, activation="relu",
+    steps=10, moments=2, dtype="float64",
+)  # fmt: skip
+
+
+def inference(number: int, *, fold: bool = False) -> TakeAlong:
+    found, unbiased, alpha = AVERAGES[number]
+    unit = None
+    if fold:
+        end = trained(TINY).finished
+        unit = folded_unit(end.network, end.running, 1, 2)
+    return take_along.inference(batch_values(found, unbiased), alpha, unit)
+
+
+def assert_averages(output: str, number: int) -> None:
+    batches, unbiased, alpha = AVERAGES[number]
+    found = printed(output)
+    for name, values in batch_values(batches, unbiased).items():
+        start = {"mean": 0.0, "var": 1.0}[name]
+        ends = running_curves(values, start, [alpha])[0, -1]
+        assert_printed(found[f"running_{name}"], ends)
+        assert_printed(found[f"cumulative_{name}"], values.mean())
+    assert_printed(found["initial"], initial_weight(alpha, len(batches.mean)))
+    assert_printed(found["noise"], noise_ratio(alpha))
+    assert_printed(found["torch_momentum"], alpha)
+    assert_printed(found["keras_momentum"], 1 - alpha)
+
+
+def assert_folded(output: str) -> None:
+    found = printed(output)
+    end = trained(TINY).finished
+    unit = folded_unit(end.network, end.running, 1, 2)
+    assert_printed(found["folded_weight"], unit.folded_weight)
+    assert_printed(found["folded_bias"], unit.folded_bias)
+    assert found["fold_error"].item() < 1e-14
+
+
+@pytest.mark.parametrize("number", range(len(AVERAGES)))
+class TestInference:
+    def test_numpy(self, lang: str, number: int):
+        assert_averages(run(script(inference(number).numpy)), number)
+
+    def test_torch(self, lang: str, number: int):
+        """PyTorch's own layer stores what the page says."""
+        pytest.importorskip("torch")
+        assert_averages(run_here(script(inference(number).torch)), number)
+
+
+def test_the_folded_unit(lang: str):
+    assert_folded(run(script(inference(0, fold=True).numpy)))
+    pytest.importorskip("torch")
+    assert_folded(run_here(script(inference(0, fold=True).torch)))
+
+
 # ---- PyTorch by itself --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "chapter", ["forward", "backward", "gradient_check", "distributions", "training"]
+    "chapter",
+    ["forward", "backward", "gradient_check", "distributions", "training", "inference"],
 )
 def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str):
     pytest.importorskip("torch")
@@ -430,6 +500,7 @@ def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str
         "gradient_check": lambda: take_along.gradient_check(batch, 1e-5, "detached"),
         "distributions": lambda: distributions("unit"),
         "training": lambda: take_along.training(training_config("tanh")),
+        "inference": lambda: inference(0, fold=True),
     }[chapter]()
     assert run(script(made.torch)) == run_here(script(made.torch))
 
@@ -443,6 +514,8 @@ PROGRAMS: dict[str, Callable[[], TakeAlong]] = {
     "gradient_check, bug": lambda: take_along.gradient_check(BATCHES["one"], 1e-4, "detached"),
     "distributions": lambda: distributions("each"),
     "training": lambda: take_along.training(training_config("relu, skips")),
+    "inference": lambda: inference(1),
+    "inference, folded": lambda: inference(3, fold=True),
 }
 
 
@@ -565,7 +638,7 @@ def test_numbers_are_written_in_full(values: np.ndarray):
 def test_every_comment_and_section_is_used(lang: str):
     """Words that no program says are words to be deleted."""
     source = "".join(p.read_text("utf-8") for p in Path(take_along.__file__).parent.glob("*.py"))
-    chapters = ("forward", "backward", "gradient_check", "distributions")
+    chapters = ("forward", "backward", "gradient_check", "distributions", "inference")
     for key in text.group("code_comments"):
         name, by_chapter, by_step = f"#: {key}\n", "about_$chapter", "of_$name"
         known = (key.startswith("about_") and key[6:] in chapters and by_chapter in source) or (
@@ -585,11 +658,14 @@ PAGES: dict[str, Callable[..., AppTest]] = {
     "forward": lambda **query: arrived("forward", **query),
     "backward": lambda **query: arrived("backward", **query),
     "gradient_check": gradient_check_opened,
+    "inference": inference_opened,
 }
 
 
 @pytest.fixture(params=PAGES)
-def page(request: pytest.FixtureRequest) -> str:
+def page(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    pool = InlinePool()
+    monkeypatch.setattr(shared, "pool", lambda: pool)
     return request.param
 
 
