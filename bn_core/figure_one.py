@@ -192,16 +192,19 @@ def drift(percentiles: ArrayLike) -> Drift:
 
 @dataclass(frozen=True)
 class Peak:
-    """The step at which the median of a network was highest, and how high."""
+    """The step at which the median of a network's held-out accuracy was highest, and how high."""
 
     step: int
     value: float
 
 
-def peak(found: Curves) -> Peak:
-    """Of at least one step; of equally high ones the first."""
-    at = int(found.median.argmax())
-    return Peak(int(found.steps[at]), float(found.median[at]))
+def overfitted(accuracy: Curves, loss: Curves) -> Peak | None:
+    """Where a network was at its best, if it has ended more than :data:`FALL` below that while its
+    training loss fell on; otherwise None."""
+    at = int(accuracy.median.argmax())  # of equally high ones the first
+    best = Peak(int(accuracy.steps[at]), float(accuracy.median[at]))
+    fell = best.value - accuracy.median[-1] > FALL + _ROUNDING
+    return best if fell and loss.median[-1] < loss.median[at] else None
 
 
 def guessing(classes: int) -> float:

@@ -13,7 +13,6 @@ import streamlit as st
 from bn_core.figure_one import (
     DATA,
     EARLY,
-    FALL,
     NETWORKS,
     SEEDS,
     Curves,
@@ -21,7 +20,7 @@ from bn_core.figure_one import (
     drift,
     guessing,
     lead,
-    peak,
+    overfitted,
     runs,
     unit_percentiles,
 )
@@ -167,8 +166,8 @@ def _sentences(accuracy: dict[str, Curves], loss: dict[str, Curves]) -> list[str
         )
     )
     for name in ("with", "without"):
-        best, end = peak(accuracy[name]), accuracy[name].at(STEPS)[1]
-        if best.value - end > FALL:
+        best, end = overfitted(accuracy[name], loss[name]), accuracy[name].at(STEPS)[1]
+        if best is not None:
             numbers = {"best": _percent(best.value), "step": _number(best.step)}
             said.append(t(f"figure_one.fell_{name}", end=_percent(end), **numbers))
     return said
@@ -193,11 +192,11 @@ def _two_digits(value: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}\u00a0%"
 
 
 def _number(whole: int) -> str:
-    return f"{whole:,}".replace(",", "\u202f")
+    return f"{whole:,}"
 
 
 def _csv(found: figures.Runs) -> bytes:

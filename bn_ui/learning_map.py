@@ -74,6 +74,9 @@ def learning_map(fields: Sequence[Field] = FIELDS, link: Link | None = None) -> 
         if not views:
             count = int(np.prod(config.shape))
             st.info(t("learning_map.invite", trainings=count), icon=":material/play_arrow:")
+        with present.part("controls", 2), st.container(horizontal=True):
+            controls.select(RATE, t("learning_map.rate"), _RATES, width=165)
+            controls.select(SCALE, t("learning_map.scale"), _SCALES, width=165)
         experiment_views.drawn(views, jobs, partial(_show, config, views, link))
     url.save(fields)
 
@@ -82,8 +85,6 @@ def _choose() -> LearningMapConfig:
     controls.pick(ACTIVATION, t("learning_map.activation"), group("activations"))
     depths = {str(depth): str(depth) for depth in MAP_DEPTHS}
     controls.pick(DEPTH, t("learning_map.depth"), depths)
-    controls.select(RATE, t("learning_map.rate"), _RATES)
-    controls.select(SCALE, t("learning_map.scale"), _SCALES)
     return map_config(url.value(ACTIVATION), int(url.value(DEPTH)))
 
 
@@ -189,7 +190,7 @@ def _text(accuracy: float) -> str:
 
 
 def _percent(share: float, digits: int = 0) -> str:
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:.{digits}f}\u00a0%"
 
 
 def _csv(config: LearningMapConfig, results: np.ndarray) -> bytes:

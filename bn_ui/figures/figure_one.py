@@ -158,23 +158,23 @@ def _layout(
         "range": [0, float(np.log10(steps))] if scale == "log" else [0, steps],
         "tickmode": "array",
         "tickvals": list(ticks),
-        "ticktext": [f"{tick:,}".replace(",", "\u202f") for tick in ticks],
+        "ticktext": [f"{tick:,}" for tick in ticks],
     }
     y_axes = [
         {"range": [0, 1], "tickformat": ".0%", "title": words["axis_accuracy"]},
         {
             "type": "log",
             "range": [low, 1],
-            "exponentformat": "power",
-            "dtick": 1,
-            "nticks": 0,
+            "tickmode": "array",
+            "tickvals": [10.0**n for n in range(low, 2)],
+            "ticktext": [f"{10.0**n:.{max(-n, 0)}f}" for n in range(low, 2)],
             "title": words["axis_loss"],
         },
         {"range": inputs, "title": words["axis_input"]},
         {"range": inputs, "title": words["axis_input"]},
     ]
     layout = parts.canvas(_NARROW_HEIGHT if stacked else _WIDE_HEIGHT) | parts.legend()
-    layout["margin"] = {"l": 60, "r": 14, "t": 34, "b": 46}
+    layout["margin"] = {"l": 60, "r": 28, "t": 34, "b": 46}
     if stacked:
         layout["legend"] = layout["legend"] | {"y": 1.005}
     for panel, more in enumerate(y_axes):
