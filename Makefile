@@ -30,7 +30,7 @@ class: venv
 	@exec $(BIN)/python -m bn_ui.serve_class --port "$(PORT)"
 
 warm: venv
-	@$(BIN)/python -m bn_ui.presets_training
+	@$(BIN)/python -m bn_ui.prepare
 
 test: lint browser
 	@echo "== pytest"

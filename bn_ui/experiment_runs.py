@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import replace
-
-import numpy as np
+from functools import cache
 
 from bn_core import figure_one
-from bn_core.learning_map import NETWORKS, LearningMapConfig, Trained
+from bn_core.learning_map import LearningMapConfig, Trained
 from bn_core.training_config import TrainingConfig
 from bn_core.training_data import DATA_SETS
-from bn_ui import training_runs
-from bn_ui.runs.jobs import Arrays, Job, Work, version_of
+from bn_ui.runs import networks
+from bn_ui.runs.flat import Flat
+from bn_ui.runs.jobs import Job, Work
 
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -44,12 +44,12 @@ def map_config(activation: str, depth: int) -> LearningMapConfig:
 
 def map_job(config: LearningMapConfig) -> Job:
     """A whole map; its events are those of `bn_core.learning_map.learning_map`."""
-    return Job(MAP_WORK, config.key(), max(config.cost, 1e-3), config)
+    return Job(_map_work(), config.key(), max(config.cost, networks.LEAST), config)
 
 
 def figure_one_jobs(data: str) -> dict[tuple[str, int], Job]:
     """One job for each network and seed."""
-    return {key: training_runs.job(config) for key, config in figure_one.runs(data).items()}
+    return {key: networks.job(config) for key, config in figure_one.runs(data).items()}
 
 
 def jobs() -> list[Job]:
@@ -60,30 +60,13 @@ def jobs() -> list[Job]:
     return [map_job(maps[0]), *ones, *map(map_job, maps[1:])]
 
 
-def _progress(event: Trained, config: LearningMapConfig) -> float:
-    return event.number / float(np.prod(config.shape))
-
-
-def _encode(events: Sequence[Trained]) -> Arrays:
-    places = [(e.number, NETWORKS.index(e.network), e.row, e.column, e.seed) for e in events]
-    return {
-        "places": np.array(places, dtype=np.int32).reshape(-1, 5),
-        "accuracies": np.array([event.accuracy for event in events]),
-    }
-
-
-def _decode(arrays: Arrays) -> list[Trained]:
-    rows = zip(arrays["places"].tolist(), arrays["accuracies"].tolist(), strict=True)
-    return [
-        Trained(number, NETWORKS[network], row, column, seed, accuracy)
-        for (number, network, row, column, seed), accuracy in rows
-    ]
-
-
-MAP_WORK = Work(
-    "bn_core.learning_map:learning_map",
-    version_of(*training_runs.SOURCES, training_runs.CORE / "learning_map.py"),
-    _progress,
-    _encode,
-    _decode,
-)
+@cache
+def _map_work() -> Work:
+    flat = Flat(Trained)
+    return Work(
+        "bn_core.learning_map:learning_map",
+        networks.core_version(),
+        lambda event, config: event.number / math.prod(config.shape),
+        flat.encode,
+        flat.decode,
+    )

@@ -1,7 +1,6 @@
 """The experiments that the training chapter suggests: data, so that they can be computed ahead.
 
-``make warm`` computes all of them, with BN and without, so that a class finds them done. What the
-chapter says to look for in each was measured with seeds 0 to 4 before it was written down.
+What the chapter says to look for in each was measured with seeds 0 to 4 before it was written down.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import replace
 from bn_core.training_config import NO_BN, TrainingConfig
 from bn_core.training_data import DATA_SETS
 from bn_ui.runs.jobs import Job
-from bn_ui.training_runs import job
+from bn_ui.runs.networks import job
 
 MOMENTS = 60
 
@@ -67,12 +66,3 @@ def pair(config: TrainingConfig) -> tuple[Job, Job]:
 def jobs() -> list[Job]:
     """All that the presets need, the one that the chapter opens with first."""
     return [each for config in PRESETS.values() for each in pair(config)]
-
-
-if __name__ == "__main__":
-    from bn_ui.runs.shared import folder
-    from bn_ui.runs.store import Store
-    from bn_ui.runs.warm import warm
-
-    for line in warm(jobs(), Store(folder())):
-        print(line, flush=True)

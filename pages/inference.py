@@ -26,7 +26,7 @@ from bn_core.running import TRUE_MEAN, TRUE_VAR, Stream, initial_weight, stream
 from bn_core.training import Finished
 from bn_core.training_config import TrainingConfig
 from bn_core.training_data import TrainingData, training_data
-from bn_ui import controls, present, share, training_runs, url
+from bn_ui import controls, present, share, url
 from bn_ui import take_along as programs
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import inference as figures
@@ -36,6 +36,7 @@ from bn_ui.predict import predict, verdict
 from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.runs import state, words
 from bn_ui.runs.jobs import Job
+from bn_ui.runs.networks import job as job_of
 from bn_ui.runs.pool import View
 from bn_ui.runs.shared import pool, viewer
 from bn_ui.text import group, prose, questions, t
@@ -268,7 +269,7 @@ def network() -> None:
 
 def trained_in_the_pool(settings: TrainingConfig) -> Finished | None:
     """The end of the training, when it is there; until then, how far it is."""
-    job = training_runs.job(settings)
+    job = job_of(settings)
     view = pool().find(job, viewer()) or start(job)
     if view is None:
         return None
@@ -581,7 +582,7 @@ def code() -> programs.TakeAlong:
     """Programs of the running statistics on the screen, and of the folded unit if it is there."""
     unbiased = url.value(STORED) == "unbiased"
     values = figures.batch_values(the_stream(), unbiased)
-    view = pool().find(training_runs.job(config()), viewer())
+    view = pool().find(job_of(config()), viewer())
     unit = None
     if view is not None and view.snapshot().state == state.DONE:
         finished = end_of(view)

@@ -28,11 +28,17 @@ def job(config: TrainingConfig) -> Job:
 
 
 @cache
-def _work() -> Work:
+def core_version() -> str:
+    """Of everything that a training's results may depend on."""
     core = Path(bn_core.__file__).parent
+    return version_of(*core.rglob("*.py"), *core.rglob("*.npz"))
+
+
+@cache
+def _work() -> Work:
     return Work(
         "bn_core.training:train",
-        version_of(*core.rglob("*.py"), *core.rglob("*.npz")),
+        core_version(),
         lambda event, config: event.step / max(config.steps, 1),
         lambda events: _FLAT.encode([e for e in events if not isinstance(e, Progress)]),
         _FLAT.decode,
