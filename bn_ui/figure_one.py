@@ -1,6 +1,7 @@
 """Figure 1 of the paper, run at full length: what our runs show, beside what the paper reports.
 
-``figure_one(fields)`` is a fragment for a page, whose link must keep ``FIELDS``.
+``figure_one(fields)`` is a fragment for a page, which keeps these ``FIELDS`` among
+its own and has loaded them all before.
 """
 
 from __future__ import annotations
@@ -51,8 +52,9 @@ def figure_one(fields: Sequence[Field] = FIELDS) -> None:
     """The experiment. ``fields``: all that the page's link keeps, these ``FIELDS`` among them."""
     experiment_views.settled(NAME)
     url.load(FIELDS)
-    st.markdown(prose("training_experiments", "figure_one"))
-    picture_column, control_column = present.columns()
+    with present.part("intro", NAME):
+        st.markdown(prose("training_experiments", "figure_one"))
+    picture_column, control_column = present.columns(NAME)
     with control_column:
         _choose()
     jobs = figure_one_jobs(url.value(DATA_SET))
@@ -62,7 +64,8 @@ def figure_one(fields: Sequence[Field] = FIELDS) -> None:
         if not views:
             st.info(t("figure_one.invite", count=len(jobs)), icon=":material/play_arrow:")
         experiment_views.drawn(views, jobs, partial(_show, views))
-    st.markdown(prose("training_experiments", "figure_one_paper"))
+    with present.part("reading", NAME):
+        st.markdown(prose("training_experiments", "figure_one_paper"))
     url.save(fields)
 
 

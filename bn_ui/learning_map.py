@@ -1,6 +1,7 @@
 """Learning rate × weight scale, with BN and without: which settings a network learns with.
 
-``learning_map(fields, link)`` is a fragment for a page, whose link must keep ``FIELDS``.
+``learning_map(fields, link)`` is a fragment for a page, which keeps these ``FIELDS`` among
+its own and has loaded them all before.
 """
 
 from __future__ import annotations
@@ -63,8 +64,9 @@ def learning_map(fields: Sequence[Field] = FIELDS, link: Link | None = None) -> 
     """
     experiment_views.settled(NAME)
     url.load(FIELDS)
-    st.markdown(prose("training_experiments", "map"))
-    picture_column, control_column = present.columns()
+    with present.part("intro", NAME):
+        st.markdown(prose("training_experiments", "map"))
+    picture_column, control_column = present.columns(NAME)
     with control_column:
         config = _choose()
     jobs = {"map": map_job(config)}
@@ -74,7 +76,7 @@ def learning_map(fields: Sequence[Field] = FIELDS, link: Link | None = None) -> 
         if not views:
             count = int(np.prod(config.shape))
             st.info(t("learning_map.invite", trainings=count), icon=":material/play_arrow:")
-        with present.part("controls", 2), st.container(horizontal=True):
+        with present.part("controls", f"{NAME}_cell"), st.container(horizontal=True):
             controls.select(RATE, t("learning_map.rate"), _RATES, width=165)
             controls.select(SCALE, t("learning_map.scale"), _SCALES, width=165)
         experiment_views.drawn(views, jobs, partial(_show, config, views, link))

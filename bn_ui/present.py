@@ -33,19 +33,21 @@ def active() -> bool:
     return url.value(PRESENT) == "1"
 
 
-def part(name: str, n: int = 1) -> Any:
-    """A container for the n-th such part of a page: the link can hide it in projector mode."""
+def part(name: str, n: int | str = 1) -> Any:
+    """A container for such a part of a page, the n-th or the one of an experiment: the link can
+    hide it in projector mode."""
     return st.container(key=f"part_{name}_{n}")
 
 
-def columns() -> tuple[Any, Any]:
-    """Columns for the picture and for its controls; without those the picture has it all."""
+def columns(n: int | str = 1) -> tuple[Any, Any]:
+    """Columns for the picture and for its controls, the n-th on the page; without those the picture
+    has it all."""
     if active() and "controls" in url.value(HIDE):
         picture, side = st.container(), st.container()
     else:
         picture, side = st.columns([3, 1], gap="large")
     with side:
-        return picture, part("controls")
+        return picture, part("controls", n)
 
 
 def style() -> None:

@@ -46,6 +46,7 @@ def figure(
             changes.append(trace(len(data), attribute, values.astype(np.float32)[None]))
         data.append(line)
 
+    data += [_key(words, name) for name in NETWORKS]
     losses = []
     for panel, read in enumerate(READS):
         axis = str(panel + 1) if panel else ""
@@ -107,11 +108,17 @@ def _curve(words: Words, read: str, name: str, seed: int | None, axis: str) -> F
             "dash": DASHES[name] if bold else "solid",
         },
         "opacity": 1 if bold else 0.6,
-        "showlegend": bold and read == READS[0],
+        "showlegend": False,
         "xaxis": f"x{axis}",
         "yaxis": f"y{axis}",
         "hovertemplate": f"{label}<br>{words['step'].format(step='%{x}')}: {value}<extra></extra>",
     }
+
+
+def _key(words: Words, name: str) -> Figure:
+    """The legend's entry. A trace without points has none, and medians come late."""
+    line = _curve(words, READS[0], name, None, "")
+    return line | {"x": [None], "y": [None], "showlegend": True, "hoverinfo": "skip"}
 
 
 def _percentile(words: Words, name: str, percentile: int, axis: str) -> Figure:

@@ -152,7 +152,11 @@ def test_plotly_takes_it_and_all_is_inside_the_axes(case: str, layout: str, scal
     source, changes = figures.figure(words(), CASES[case](), STEPS, scale, 0, 1)
     figure = drawn(decode(encode({"figure": source}, changes, [])), layout)
     taken = go.Figure(themed(figure, chart_palette()[theme] | FROM_THE_PAGE))
-    assert len(taken.data) == 2 * 2 * (len(SEEDS) + 1) + 2 * 3
+    assert len(taken.data) == 2 + 2 * 2 * (len(SEEDS) + 1) + 2 * 3
+    # The names are there from the start, when no median is.
+    named = [trace.name for trace in taken.data if trace.showlegend]
+    assert named == ["without BN, median", "with BN, median"]
+    assert all(len(trace.x) for trace in taken.data if trace.showlegend)
     boxes = []
     for n in ("", "2", "3", "4"):
         x_axis, y_axis = (figure["layout"][f"{letter}axis{n}"] for letter in "xy")
@@ -167,7 +171,7 @@ def test_plotly_takes_it_and_all_is_inside_the_axes(case: str, layout: str, scal
         assert len(line["x"]) == len(line["y"])
         for letter in "xy":
             axis = figure["layout"][line[f"{letter}axis"].replace(letter, f"{letter}axis")]
-            values = np.array(line[letter])
+            values = np.array([value for value in line[letter] if value is not None])
             if axis.get("type") == "log":
                 assert (values > 0).all(), line["name"]
                 values = np.log10(values)
@@ -187,7 +191,7 @@ def test_curves_are_those_of_the_runs():
     np.testing.assert_allclose(accuracy["y"], one, rtol=1e-6)
     np.testing.assert_allclose(loss["y"], [s.loss for s in found["with"][1]], rtol=1e-6)
     every = [[s.held_out.accuracy for s in run] for run in found["without"]]
-    middle = by_name["without BN, median"][0]
+    _, middle, _ = by_name["without BN, median"]
     np.testing.assert_allclose(middle["y"], np.median(every, axis=0), rtol=1e-6)
     assert middle["line"]["width"] > by_name["without BN, seed 0"][0]["line"]["width"]
     # The seed and the unit that were chosen.
@@ -321,3 +325,26 @@ def test_file():
     assert rows[2][:3] == ["with", "0", "1"]
     assert float(rows[2][3]) == snapshot.loss
     assert float(rows[2][-1]) == snapshot.inputs.unit_percentiles[2, 3, 2]
+
+
+def page() -> None:
+    from bn_ui import figure_one, learning_map, present, url
+
+    fields = (*learning_map.FIELDS, *figure_one.FIELDS)
+    url.load(fields)
+    present.columns()
+    learning_map.learning_map(fields)
+    figure_one.figure_one(fields)
+
+
+@pytest.mark.parametrize("present", ["", "1"])
+def test_both_experiments_on_the_page_of_a_chapter(pool: FakePool, present: str):
+    app = AppTest.from_function(page, default_timeout=60)
+    app.session_state["lang"], app.session_state["present"] = "en", present
+    app.query_params = {"map_depth": "3", "fig1_unit": "2"}
+    app = ran(app)
+    assert {element.key for element in app.get("bidi_component")} == {"map_chart"}
+    kept = {key: app.query_params[key] for key in ("map_depth", "fig1_unit")}
+    assert kept == {"map_depth": "3", "fig1_unit": "2"}
+    press(app, "start")
+    assert pool.asked == list(runs("digits").values())
