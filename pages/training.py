@@ -12,10 +12,21 @@ from bn_core.network import BN_PLACES
 from bn_core.snapshots import UNITS_WATCHED
 from bn_core.training_config import TrainingConfig
 from bn_core.training_data import DATA_SETS
-from bn_ui import controls, present, presets_training, share, training_pair, training_words, url
+from bn_ui import (
+    controls,
+    figure_one,
+    learning_map,
+    present,
+    presets_training,
+    share,
+    training_pair,
+    training_words,
+    url,
+)
 from bn_ui import take_along as programs
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import training as figures
+from bn_ui.lesson_link import written
 from bn_ui.live_chart import Knob, Picture, live_chart
 from bn_ui.live_chart.message import nearest
 from bn_ui.predict import predict, verdict
@@ -61,10 +72,12 @@ MOMENT = url.integer("train_moment", MOST_STEPS, 0, MOST_STEPS)  # by default th
 LAYER = url.integer("train_layer", LIMITS["depth"][1], *LIMITS["depth"])  # ... and the last layer
 UNIT = url.integer("train_unit", 1, 1, UNITS_WATCHED)
 SETTINGS = (DATA, DEPTH, WIDTH, ACTIVATION, RATE, SCALE, SIZE, STEPS, SEED, PLACE, SKIPS)
-FIELDS = (*SETTINGS, VIEW, MOMENT, LAYER, UNIT, QUIZ_SEED)
+EXPERIMENTS = (*learning_map.FIELDS, *figure_one.FIELDS)
+FIELDS = (*SETTINGS, VIEW, MOMENT, LAYER, UNIT, *EXPERIMENTS, QUIZ_SEED)
 
 # In the session state, beside the fields.
 SHOWN, REFUSED, KEPT = "train_shown", "train_refused", "train_kept"
+UNCOVERED = "train_uncovered"
 AGAIN = "train_again"  # the whole page has to be drawn, not only the fragment that was touched
 PRESET, NAME = "train_preset", "train_name"
 OWN = "own"
@@ -82,8 +95,16 @@ def lab() -> None:
     url.load(FIELDS)
     question = questions(CHAPTER)["opening"]
     if predict(question, GUESS):
+        uncover()
         experiment()
     url.save(FIELDS)
+
+
+def uncover() -> None:
+    """The experiments further down, which are no part of this fragment, may be shown now."""
+    if not st.session_state.get(UNCOVERED):
+        st.session_state[UNCOVERED] = True
+        st.rerun()
 
 
 def experiment() -> None:
@@ -518,12 +539,24 @@ def show_again(kept: Kept) -> None:
     st.session_state[AGAIN] = True
 
 
+def link_to_run(config: TrainingConfig) -> dict[str, str]:
+    """What a link to this page has to say for a run with these settings."""
+    return written(values_of(config))
+
+
 url.load(FIELDS)
 with present.part("intro"):
     st.markdown(prose(CHAPTER, "intro"))
 lab()
 with present.part("more"):
     comparison()
+if st.session_state.get(UNCOVERED):
+    with present.part("more", "learning_map"):
+        st.header(t("learning_map.title"), anchor=False)
+        learning_map.learning_map(FIELDS, link_to_run)
+    with present.part("more", "figure_one"):
+        st.header(t("figure_one.title"), anchor=False)
+        figure_one.figure_one(FIELDS)
 with present.part("reading"):
     st.markdown(prose(CHAPTER, "reading"))
 with present.part("quiz"):
