@@ -32,7 +32,7 @@ url.load(FIELDS)
 with present.part("intro"):
     st.markdown(prose(CHAPTER, "intro"))
 lab()
-with present.part("more"):
+with present.part("predict"):
     prediction()
 with present.part("reading"):
     st.markdown(prose(CHAPTER, "reading"))
