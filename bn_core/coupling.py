@@ -45,6 +45,23 @@ def jacobian(fwd: ForwardTrain, feature: int) -> Array:
     return result
 
 
+def shifted(fwd: ForwardTrain, feature: int, by: float) -> ForwardTrain:
+    """The same pass after every sample of one feature, counted from 0, has moved by a number.
+
+    The mean moves along and nothing else does: deviations from it are what they were. So a bias
+    right before BN has no effect.
+
+    Examples
+    --------
+    >>> fwd = shifted(forward_train([[0.0], [2.0]]), 0, by=100)
+    >>> fwd.mu, fwd.x_hat.round(4).T
+    (array([101.]), array([[-1.,  1.]]))
+    """
+    x = fwd.x.copy()
+    x[:, feature] += by
+    return forward_train(x, fwd.gamma, fwd.beta, eps=fwd.eps)
+
+
 def eigenvalues(fwd: ForwardTrain, feature: int) -> Array:
     r"""What the Jacobian's eigenvalues must be, in the order of their meaning.
 

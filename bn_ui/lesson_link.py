@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from bn_core import forward_train
 from bn_ui import url
 from bn_ui.batches import Hidden, hidden_batch
-from bn_ui.present import ALWAYS, PARTS
+from bn_ui.present import ALWAYS, HIDE, PARTS
 from bn_ui.small_batch import BACKWARD_BATCH, BATCH, PRESETS
 from bn_ui.step_player import Place, place
 from bn_ui.url import Field
@@ -69,13 +69,13 @@ class Lesson:
 
     def query(self) -> dict[str, str]:
         """The link's parameters: what differs from opening the chapter plainly."""
-        hide = ",".join(part for part in PARTS if part in self.hide) or "-"
+        hide = HIDE.write([part for part in PARTS if part in self.hide])
         wanted = {
             "lang": self.lang,
             **self.parameters,
             "quiz_seed": "" if self.quiz_seed is None else str(self.quiz_seed),
             "present": "1" if self.present else "",
-            "hide": hide if self.present and set(self.hide) != set(ALWAYS) else "",
+            "hide": hide if self.present else "",
             "revealed": "1" if self.revealed else "",
         }
         return {key: text for key, text in wanted.items() if text}

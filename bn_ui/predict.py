@@ -10,8 +10,19 @@ import streamlit as st
 from bn_ui import url
 from bn_ui.text import Question, t
 
-# A teacher's link may open with the pictures uncovered; links that students copy never do.
+# A teacher's link may open a chapter with its pictures uncovered; links that students copy from
+# there, and the other chapters, never do.
 REVEALED = url.choice("revealed", "", ("", "1"))
+url.here(REVEALED)
+_REVEALED_ON = "revealed_on"
+
+
+def settle_revealed() -> None:
+    """Cover the pictures again on every page but the one that the link opened."""
+    if url.value(REVEALED) != REVEALED.default:
+        page = url.this_page()
+        if st.session_state.setdefault(_REVEALED_ON, page) != page:
+            url.assign(REVEALED, REVEALED.default)
 
 
 def predict(question: Question, key: str) -> bool:

@@ -13,19 +13,13 @@ import streamlit as st
 from bn_ui import url
 from bn_ui.text import t
 
-PARTS = ("intro", "controls", "reading", "quiz", "more")
+PARTS = ("intro", "controls", "predict", "reading", "quiz", "more")
 # What projector mode hides if the link says nothing else.
 ALWAYS = ("intro", "reading", "quiz", "more")
 
 
-def _parts(raw: Any) -> str:
-    """Known parts, each once, in their order; a link may name what it wants."""
-    named = str(raw)[:100].split(",")
-    return ",".join(part for part in PARTS if part in named) or "-"
-
-
 PRESENT = url.choice("present", "", ("", "1"))
-HIDE = url.Field("hide", ",".join(ALWAYS), _parts)
+HIDE = url.several("hide", PARTS, ALWAYS)
 url.everywhere(PRESENT, HIDE)
 
 
@@ -54,8 +48,9 @@ def style() -> None:
     """What projector mode changes in the page's looks."""
     if not active():
         return
-    hidden = [f'[class*="st-key-part_{name}"]' for name in url.value(HIDE).split(",")]
-    st.html(f"<style>{_LOOKS}{', '.join(hidden)} {{ display: none; }}</style>")
+    hidden = [f'[class*="st-key-part_{name}"]' for name in url.value(HIDE)]
+    rule = f"{', '.join(hidden)} {{ display: none; }}" if hidden else ""
+    st.html(f"<style>{_LOOKS}{rule}</style>")
 
 
 # Streamlit measures in rem, so that everything grows with the root. The header holds the menu.

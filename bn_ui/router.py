@@ -10,7 +10,7 @@ from bn_ui import present, url
 from bn_ui.chapters import CHAPTERS, HOME, Chapter
 from bn_ui.controls import pick, settle
 from bn_ui.page_aids import page_aids
-from bn_ui.predict import REVEALED
+from bn_ui.predict import REVEALED, settle_revealed
 from bn_ui.text import LANGUAGES, t
 
 FAVICON = Path(__file__).parent / "favicon.svg"
@@ -52,6 +52,7 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
         present.switch()
         pick(language, t("frame.language"), LANGUAGES, label_visibility="collapsed")
 present.style()
+settle_revealed()
 current.run()
 page_aids()
 if url.misread():

@@ -18,7 +18,7 @@ from bn_ui.url import Field
 
 def link(chapter: str, fields: Sequence[Field]) -> str:
     """The whole address of this screen, its language included."""
-    return address(chapter, chapter, url.link_parameters(fields, always_language=True))
+    return address(chapter, chapter, url.link_parameters(fields, to_share=True))
 
 
 def address(page: str, chapter: str, parameters: Mapping[str, str]) -> str:

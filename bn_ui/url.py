@@ -129,7 +129,8 @@ def several(key: str, options: Sequence[str], default: Sequence[str] = ()) -> Fi
         return known  # what a widget returns: a list
 
     def read(text: str) -> list[str]:
-        return [] if text == "-" else text.split(",")
+        named = [] if text == "-" else text.split(",")
+        return [o for o in options if o in named] if set(named) <= set(options) else named
 
     def write(value: Sequence[str]) -> str:
         return "" if tuple(value) == tuple(default) else ",".join(value) or "-"
@@ -154,6 +155,7 @@ def text(
 
 
 _everywhere: list[Field] = []
+_here: list[Field] = []
 
 
 def everywhere(*fields: Field) -> None:
@@ -163,6 +165,11 @@ def everywhere(*fields: Field) -> None:
 
 # What the links of this book mean; one that is newer is read as far as this book understands it.
 VERSION = choice("v", "1", ("1",))
+
+
+def here(*fields: Field) -> None:
+    """Have these in the address of the page, and in no link that is copied. For import time."""
+    _here.extend(field for field in fields if field not in _here)
 
 
 def language_field() -> Field:
@@ -234,14 +241,18 @@ def save(fields: Sequence[Field]) -> None:
         st.query_params.from_dict(wanted)
 
 
-def link_parameters(fields: Sequence[Field], *, always_language: bool = False) -> dict[str, str]:
-    """The link's parameters. The language is named if it is not what this browser would get."""
+def link_parameters(fields: Sequence[Field], *, to_share: bool = False) -> dict[str, str]:
+    """The link's parameters: of this page's address, or of a link that somebody else will open.
+
+    The language is named if it is not what this browser would get; to others, always.
+    """
     lang = language_field()
-    values = [(field, value(field)) for field in (lang, *_everywhere, *fields)]
+    beside = _everywhere if to_share else [*_everywhere, *_here]
+    values = [(field, value(field)) for field in (lang, *beside, *fields)]
     texts = {
         field.key: field.write(now)
         for field, now in values
-        if now != field.default or (always_language and field is lang)
+        if now != field.default or (to_share and field is lang)
     }
     return {key: text for key, text in texts.items() if text}
 

@@ -262,8 +262,9 @@ url.load(FIELDS)
 with present.part("intro"):
     st.markdown(prose(CHAPTER, "intro"))
 lab()
-with present.part("more"):
+with present.part("predict"):
     misprint()
+with present.part("more"):
     paths()
     coupling()
     descent()

@@ -426,11 +426,11 @@ url.load(FIELDS)
 with present.part("intro"):
     st.markdown(prose(CHAPTER, "intro"))
 lab()
-with present.part("more"):
+with present.part("predict"):
     shapes()
 with present.part("reading"):
     st.markdown(prose(CHAPTER, "reading"))
-with present.part("more", 2):
+with present.part("more"):
     noise()
 with present.part("quiz"):
     quiz(CHAPTER, FIELDS)

@@ -47,24 +47,26 @@ FIELDS = (H, GRADIENT, DTYPE, BUG, THRESHOLD, *BACKWARD_BATCH, QUIZ_SEED)
 @st.fragment
 def lab() -> None:
     url.load(FIELDS)
-    question = questions(CHAPTER)["smaller"]
-    if predict(question, GUESS):
-        verdict(question, GUESS)
-        check()
-    url.save(FIELDS)
-
-
-def check() -> None:
-    """What the guess uncovers: picture and table, the bugs, and why."""
     picture_column, control_column = present.columns()
     with control_column:
         choose()
         batch = small_batch.batch_controls(BACKWARD_BATCH)
         share.footer(CHAPTER, FIELDS, small_batch.reset_with(FIELDS))
+    question = questions(CHAPTER)["smaller"]
     with picture_column:
-        show_errors(batch)
-        show_lowest(batch)
-        download(batch)
+        uncovered = predict(question, GUESS)
+        if uncovered:
+            verdict(question, GUESS)
+            show_errors(batch)
+            show_lowest(batch)
+            download(batch)
+    if uncovered:
+        explain(batch)
+    url.save(FIELDS)
+
+
+def explain(batch: SmallBatch) -> None:
+    """The same in code, the bugs, and why: all of it tells what was to be guessed."""
     make = partial(programs.gradient_check, batch, url.value(H), url.value(BUG))
     programs.take_along(CHAPTER, make)
     with present.part("more"):

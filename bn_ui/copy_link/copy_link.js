@@ -33,7 +33,9 @@ class CopyLink {
     } catch {
       this.input.focus();
       this.input.select();
-      return document.execCommand("copy");
+      const copied = document.execCommand("copy");
+      if (copied) this.button.focus();
+      return copied;
     }
   }
 

@@ -33,19 +33,27 @@ function union(one, other) {
   return Object.fromEntries([...both].map(([chapter, names]) => [chapter, [...names]]));
 }
 
+// What was answered right since.
+function added(before, now) {
+  const names = ([chapter, all]) => [chapter, all.filter((name) => !before[chapter]?.includes(name))];
+  return Object.fromEntries(Object.entries(now).map(names));
+}
+
 class Progress {
   receive(data, tell) {
     const { session, cleared, heard, seed, right } = data;
     const here = kept();
     const met = session === this.session;
     const final = met && (cleared !== this.cleared || heard !== this.heard);
-    Object.assign(this, { session, cleared, heard });
+    const news = met ? added(this.right, right) : {};
+    Object.assign(this, { session, cleared, heard, right });
     if (here && !met && !heard) {
       tell('stored', here); // Python's answer is what will be kept
       return;
     }
-    // Another tab may have added something; but what was cleared or refused is gone.
-    keep({ seed, right: final || !here ? right : union(here.right, right) });
+    // Another tab may have added something, or cleared it all: what is kept counts, and what is new
+    // here. But what was cleared or refused in this one is gone.
+    keep({ seed, right: final || !here ? right : union(here.right, news) });
   }
 
   close() {}

@@ -63,6 +63,8 @@ def _show(programs: TakeAlong) -> None:
             f"{chapter}_code_notebook",
         )
     st.caption(t("code.how"))
+    # Streamlit's colours for Python are too pale on its own background for many eyes.
+    st.html("<style>[data-testid=stCode] .token { color: inherit !important; }</style>")
     st.code(script(cells[library]), language="python", wrap_lines=True)
 
 

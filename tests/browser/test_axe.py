@@ -14,8 +14,9 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Page
 
-from bn_ui.chapters import CHAPTERS
+from bn_ui.chapters import CHAPTERS, LESSONS
 from bn_ui.palette import BACKGROUNDS
+from bn_ui.questions import quiz_questions
 from bn_ui.step_player.lesson import LEVELS
 from bn_ui.text import LANGUAGES, labels
 from tests.browser.driving import HELPERS
@@ -115,7 +116,7 @@ class Look:
         self.page, self.home = page, home
 
     def open(self, chapter: str, lang: str, query: str = "") -> None:
-        self.lang = lang
+        self.lang, self.chapter = lang, chapter
         self.page.goto(f"{self.home}/{chapter}?lang={lang}{query}")
         self.page.evaluate(HELPERS)
         self.settle()
@@ -150,8 +151,28 @@ class Look:
         popover.get_by_test_id("stImage").wait_for()
         self.settle()
 
+    def open_code(self) -> None:
+        self.page.locator(f".st-key-{self.chapter}_code summary").click()
+        self.page.locator("[data-testid=stCode] .token").first.wait_for()
+        self.settle()
+
+    def answer_quiz(self) -> None:
+        """The first answer to everything that has options: right to some, wrong to others."""
+        for question in quiz_questions(self.chapter, 0, self.lang):
+            if question.kind in ("choice", "line"):
+                place = f"[class*=st-key-{self.chapter}_quiz_{question.name}] button"
+                self.page.locator(place).first.click()
+                self.settle()
+
     def check(self, state: str) -> None:
+        """On a screen that shows the page as a whole: axe does not see the contrast of what is
+        scrolled out of a box, and Streamlit scrolls a box."""
+        size = self.page.viewport_size
+        height = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        self.page.set_viewport_size({"width": size["width"], "height": height + 100})
+        self.settle()
         found = violations(self.page)
+        self.page.set_viewport_size(size)
         grave = [
             f"{entry['rule']} ({entry['impact']}): {entry['element']}\n  {entry['html']}\n"
             f"  {entry['why']}"
@@ -197,6 +218,13 @@ def test_states(look: Callable[..., Look], chapter: str):
     at.own_numbers_with_an_error()
     at.open_link()
     at.check("numbers that cannot be read, link open")
+    if chapter in [lesson.name for lesson in LESSONS]:
+        for theme in ("light", "dark"):
+            at.wear(theme)
+            at.open(chapter, "en", f"{REVEALED}&quiz_seed=0")
+            at.open_code()
+            at.answer_quiz()
+            at.check(f"code and answers, {theme}")
     at.open(chapter, "zh", "&present=1")
     at.check("projector mode, predictions covered")
 

@@ -274,6 +274,20 @@ def test_a_prediction_is_answered(lang: str):
     assert len(app.success) == 0
 
 
+def test_beside_a_guess_stands_what_happens():
+    """... to the batch that is on the screen."""
+    app = opened(batch_x="1~5_4~6_10~9", batch_gamma="2", batch_beta="1", batch_eps="0")
+    assert not app.table
+    pick(app, "fwd_guess", "all")
+    _, before, after = app.table[0].value.to_numpy().T
+    assert before.tolist() == ["5", "14", "−1.069", "−1.138"]
+    assert after.tolist() == ["105", *before[1:]]
+    write(app, "batch_x", "1, 5\n4, 6\n4, 9")
+    assert app.table[0].value.to_numpy()[0, 1:].tolist() == ["3", "103"]
+    pick(app, "fwd_practice", "last")
+    assert not app.table, "it would tell what is to be found"
+
+
 def test_the_prediction_holds():
     """The answer that the page gives: only μ moves."""
     app = opened()

@@ -85,6 +85,7 @@ class TestPrediction:
     def test_the_picture_is_covered_until_there_is_a_guess(self):
         app = arrived(gc_h=1e-3)
         assert [e.key for e in app.get("bidi_component")] == [
+            "gradient_check_copy_link",
             "gradient_check_quiz_kept",
             "page_aids",
         ]

@@ -52,12 +52,16 @@ def test_in_and_out(chapter: str, lang: str):
         ("quiz,controls", {"controls", "quiz"}),
         ("-", set()),
         ("everything,<script>,controls", {"controls"}),
-        ("x" * 5000, set()),
+        ("quiz,intro", {"intro", "quiz"}),
+        ("foo", set(present.ALWAYS)),
+        ("x" * 5000, set(present.ALWAYS)),
     ],
 )
 def test_the_link_says_what_is_hidden(hide: str, expected: set[str]):
     app = opened("forward", present="1", hide=hide)
-    assert hidden(app) - {"-"} == expected
+    assert hidden(app) == expected
+    told = {"everything,<script>,controls", "foo", "x" * 5000}
+    assert bool(app.toast) == (hide in told), "what could not be taken is told"
 
 
 def test_nothing_is_hidden_without_the_mode():
@@ -74,4 +78,8 @@ def test_a_teachers_link_may_be_revealed(chapter: str):
     revealed = opened(chapter, lang="en", revealed="1")
     assert not [b for b in revealed.button if b.label == shown]
     assert "revealed" not in shared_link(revealed)
+    assert revealed.query_params["revealed"] == "1", "a reload does not cover it again"
+    other = "backward" if chapter != "backward" else "distributions"
+    revealed.switch_page(f"../pages/{other}.py").run()
+    assert [b for b in revealed.button if b.label == shown], "another chapter is covered"
     assert "revealed" not in revealed.query_params

@@ -334,7 +334,7 @@ class TestLoadAndSave:
     def test_language_is_named_if_the_browser_would_not_get_it(self, screen: Screen):
         url.load([url.language_field()])
         assert url.link_parameters(()) == {}
-        assert url.link_parameters((), always_language=True) == {"lang": "en"}
+        assert url.link_parameters((), to_share=True) == {"lang": "en"}
         screen.state["lang"] = "zh"
         assert url.link_parameters(()) == {"lang": "zh"}
 
