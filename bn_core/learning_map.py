@@ -170,8 +170,7 @@ def medians(results: FloatArray) -> FloatArray:
     ordered = np.sort(results, axis=-1)  # NaN last
     n = ordered.shape[-1]
     low, high = ordered[..., (n - 1) // 2], ordered[..., n // 2]
-    middle = np.where(np.isneginf(low), low, (low + high) / 2)
-    return np.where(np.isnan(results).any(axis=-1), np.nan, middle)
+    return np.where(np.isnan(results).any(axis=-1), np.nan, (low + high) / 2)
 
 
 @dataclass(frozen=True)

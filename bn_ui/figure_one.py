@@ -52,6 +52,7 @@ def figure_one(fields: Sequence[Field] = FIELDS) -> None:
     """The experiment. ``fields``: all that the page's link keeps, these ``FIELDS`` among them."""
     experiment_views.settled(NAME)
     url.load(FIELDS)
+    st.header(t("figure_one.title"), anchor=False)
     with present.part("intro", NAME):
         st.markdown(prose("training_experiments", "figure_one"))
     picture_column, control_column = present.columns(NAME)

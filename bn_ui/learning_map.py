@@ -64,6 +64,7 @@ def learning_map(fields: Sequence[Field] = FIELDS, link: Link | None = None) -> 
     """
     experiment_views.settled(NAME)
     url.load(FIELDS)
+    st.header(t("learning_map.title"), anchor=False)
     with present.part("intro", NAME):
         st.markdown(prose("training_experiments", "map"))
     picture_column, control_column = present.columns(NAME)

@@ -552,10 +552,8 @@ with present.part("more"):
     comparison()
 if st.session_state.get(UNCOVERED):
     with present.part("more", "learning_map"):
-        st.header(t("learning_map.title"), anchor=False)
         learning_map.learning_map(FIELDS, link_to_run)
     with present.part("more", "figure_one"):
-        st.header(t("figure_one.title"), anchor=False)
         figure_one.figure_one(FIELDS)
 with present.part("reading"):
     st.markdown(prose(CHAPTER, "reading"))
