@@ -187,7 +187,7 @@ def choose() -> None:
         label = t("training.rate")
         controls.number(RATE, label, low, high, step=0.1, format="%g", width=130)
         controls.number(SEED, t("training.seed"), *LIMITS["seed"], width=130)
-    with st.popover(t("training.more"), icon=":material/tune:"):
+    with st.expander(t("training.more"), icon=":material/tune:"):
         choose_more()
 
 
@@ -469,8 +469,8 @@ def comparison() -> None:
     )
     live_chart(picture, key=KEPT_CHART)
     for n, kept in enumerate(runs):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(kept_line(kept), width="stretch")
+        st.markdown(kept_line(kept))
+        with st.container(horizontal=True):
             kept_button("show", n, kept, ":material/visibility:", partial(show_again, kept))
             kept_button("remove", n, kept, ":material/delete:", partial(remove, kept))
 
@@ -482,8 +482,11 @@ def kept_button(what: str, n: int, kept: Kept, icon: str, act: Callable[[], None
 
 
 def kept_line(kept: Kept) -> str:
-    return f"**{plain(kept.name)}**: {kept_words(kept, named=False)}. " + training_words.title(
-        kept.pair.config
+    return t(
+        "training.kept_line",
+        name=plain(kept.name),
+        ends=kept_words(kept, named=False),
+        title=training_words.title(kept.pair.config),
     )
 
 
