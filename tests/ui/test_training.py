@@ -7,6 +7,7 @@ import math
 import re
 from copy import deepcopy
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -202,6 +203,18 @@ class TestRun:
         pool.finish()
         assert "train_moment" in chart(opened(lang=lang, **TINY)).knobs
 
+    def test_from_the_queue_to_the_end(self, pool: InlinePool, lang: str):
+        pool.mode = "waiting"
+        app = trained(lang=lang, **TINY)
+        assert chart(app).header["figure"]["data"]
+        for run in pool.runs.values():
+            run.state, run.let = "running", 3
+        checked(app.run())
+        assert len(app.get("progress")) == 2
+        pool.finish()
+        checked(app.run())
+        assert not app.get("progress")
+
     def test_changed_settings_keep_the_picture(self, pool: InlinePool, lang: str):
         app = trained(lang=lang, **TINY)
         checked(app.number_input(key="train_depth").set_value(3).run())
@@ -210,6 +223,20 @@ class TestRun:
         press(app, "train_start")
         assert labels(lang)["training.changed"] not in texts(app)
         assert pool.asked[-1].depth == 3
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (("waiting", "waiting"), PAGE.EVERY_WAITING),
+        (("running", "waiting"), PAGE.EVERY),
+        (("done", "running"), PAGE.EVERY),
+        (("done", "waiting"), PAGE.EVERY_WAITING),
+    ],
+)
+def test_who_waits_asks_less_often(states: tuple[str, str], expected: float):
+    seen = dict(enumerate(SimpleNamespace(state=state) for state in states))
+    assert PAGE.pace(SimpleNamespace(states=lambda: seen)) == expected
 
 
 # ---- what is said --------------------------------------------------------------------------------
@@ -327,17 +354,12 @@ def test_the_picture_of_a_very_deep_network_is_small(pool: InlinePool):
 
 
 def test_the_file_has_every_snapshot(pool: InlinePool):
-    found = PAGE.curves(SimplePair(records(settings())))
+    found = PAGE.curves(SimpleNamespace(records=lambda: records(settings())))
     rows = list(csv.reader(io.StringIO(found.decode("utf-8-sig"))))
     seen = records(settings())
     assert len(rows) == 1 + sum(len(r.snapshots) for r in seen.values())
     first = next(row for row in rows[1:] if row[0] == "with")
     assert float(first[2]) == seen["with"].snapshots[0].loss
-
-
-class SimplePair:
-    def __init__(self, seen: dict[str, Any]) -> None:
-        self.records = lambda: seen
 
 
 # ---- keep and compare ----------------------------------------------------------------------------
