@@ -133,8 +133,9 @@ def curves(
     still = []
     for i, name in enumerate(NETWORKS):
         record = pair[name]
-        x = np.concatenate([record.steps, [p.step for p in record.latest]])
-        y = np.concatenate([record.losses, [p.loss for p in record.latest]])
+        steps_seen, losses = record.loss_curve
+        x = np.concatenate([steps_seen, [p.step for p in record.latest]])
+        y = np.concatenate([losses, [p.loss for p in record.latest]])
         still += [*_xy(i, x, _clipped(y, top)), *_xy(i + 2, record.steps, record.accuracies)]
     ends = [pair[name].diverged_at for name in NETWORKS if pair[name].diverged_at is not None]
     still += _xy(_CROSSES, np.array(ends), np.full(len(ends), top))
