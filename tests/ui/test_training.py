@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from bn_core.comparison import compare, record
 from bn_core.training import train
 from bn_core.training_config import NO_BN
+from bn_ui import training_words
 from bn_ui.figures import training as figures
 from bn_ui.palette import chart_palette
 from bn_ui.presets_training import PRESETS, jobs, pair
@@ -253,6 +254,13 @@ def test_the_verdict_is_computed(pool: InlinePool, lang: str, rate: float):
     numbers = [float(number) for number in re.findall(r"(\d+\.\d)%", said)]
     assert round(100 * found.accuracy_with, 1) in numbers
     assert round(100 * found.accuracy_without, 1) in numbers
+
+
+def test_a_difference_is_that_of_the_printed_shares():
+    assert training_words.percent(0.7194) == "71.9%"
+    assert training_words.percent(0.2278) == "22.8%"
+    assert training_words.points(0.2278, 0.7194) == "49.1"
+    assert training_words.points(0.02) == "2.0"
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
