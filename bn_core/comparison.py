@@ -64,6 +64,31 @@ class Record:
         return np.array([snapshot.loss for snapshot in self.snapshots], dtype=np.float64)
 
     @property
+    def loss_curve(self) -> tuple[FloatArray, FloatArray]:
+        """Steps and training losses, to be drawn: each still the mean since the point before.
+
+        Snapshots are unevenly spaced, and the mean of a single mini-batch is noisier than that of
+        twenty. One that is less than half as far from the one before as that from its own is taken
+        together with it, so that noise of the spacing does not look like something that happened.
+        No point covers more than twice what it started with.
+        """
+        points: list[tuple[int, float, int]] = []  # step, mean loss, over how many steps
+        usual = 0  # over how many steps the last point was, before anything was added to it
+        for step, loss in zip(self.steps.tolist(), self.losses.tolist(), strict=True):
+            window = step - points[-1][0] if points else 0
+            if points and 2 * window < usual and points[-1][2] + window <= 2 * usual:
+                _, before, count = points.pop()
+                loss = (before * count + loss * window) / (count + window)
+                window += count
+            else:
+                usual = window
+            points.append((step, loss, window))
+        return (
+            np.array([step for step, _, _ in points], dtype=np.float64),
+            np.array([loss for _, loss, _ in points], dtype=np.float64),
+        )
+
+    @property
     def accuracies(self) -> FloatArray:
         """Held-out accuracy at each snapshot."""
         return np.array(

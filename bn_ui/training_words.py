@@ -16,8 +16,9 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
-def points(difference: float) -> str:
-    return f"{100 * abs(difference):.1f}"
+def points(one: float, other: float = 0.0) -> str:
+    """The difference of two shares as they are printed: 71.9 and 22.8 are 49.1 apart."""
+    return f"{abs(round(100 * one, 1) - round(100 * other, 1)):.1f}"
 
 
 def title(config: TrainingConfig) -> str:
@@ -45,7 +46,7 @@ def verdict(found: Comparison, pair: Pair, classes: int) -> Iterator[str]:
         step=found.step,
         a=percent(found.accuracy_with),
         b=percent(found.accuracy_without),
-        gap=points(found.gap),
+        gap=points(found.accuracy_with, found.accuracy_without),
         tolerance=points(LEAD),
         chance=percent(1 / classes),
         at_with=pair["with"].diverged_at,

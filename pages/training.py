@@ -33,14 +33,16 @@ from bn_ui.predict import predict, verdict
 from bn_ui.presets_training import PRESETS
 from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.runs import words as run_words
-from bn_ui.runs.state import DONE, Refused
+from bn_ui.runs.state import DONE, RUNNING, Refused
 from bn_ui.text import group, prose, questions, t
 from bn_ui.training_pair import Pair
 
 CHAPTER = "training"
 CHART, KEPT_CHART = "train_chart", "train_kept_chart"
 GUESS = "train_guess"
-EVERY = 0.15  # seconds between two looks at a run that is going on
+# Seconds between two looks at runs that are going on, and at ones that wait: a class that has
+# pressed the button together asks less often while there is nothing new to see.
+EVERY, EVERY_WAITING = 0.15, 1.0
 MOST_STEPS = 5000
 MOST_COST = 8.0  # of one run; a core takes up to four times as many seconds for it
 LONGEST_NAME = 40
@@ -126,7 +128,8 @@ def experiment() -> None:
             look(pair)
         else:
             st.caption(training_words.title(pair.config))
-            st.fragment(follow, run_every=EVERY)(pair)
+            every = pace(pair)
+            st.fragment(follow, run_every=every)(pair, every)
     config = pair.config if pair else settings()
     programs.take_along(CHAPTER, partial(programs.training, config))
 
@@ -208,7 +211,7 @@ def choose() -> None:
         label = t("training.rate")
         controls.number(RATE, label, low, high, step=0.1, format="%g", width=130)
         controls.number(SEED, t("training.seed"), *LIMITS["seed"], width=130)
-    with st.popover(t("training.more"), icon=":material/tune:"):
+    with st.expander(t("training.more"), icon=":material/tune:"):
         choose_more()
 
 
@@ -289,10 +292,15 @@ def end() -> None:
         st.session_state[AGAIN] = True
 
 
-def follow(pair: Pair) -> None:
-    """The curves as far as they have come. Runs by itself several times a second."""
+def pace(pair: Pair) -> float:
+    running = any(now.state == RUNNING for now in pair.states().values())
+    return EVERY if running else EVERY_WAITING
+
+
+def follow(pair: Pair, every: float) -> None:
+    """The curves as far as they have come. Runs by itself, again and again."""
     states = pair.states()
-    if all(now.over for now in states.values()):
+    if pair.over() or pace(pair) != every:
         st.rerun()
     for name, now in states.items():
         sentence = run_words.sentence(now)
@@ -490,8 +498,8 @@ def comparison() -> None:
     )
     live_chart(picture, key=KEPT_CHART)
     for n, kept in enumerate(runs):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(kept_line(kept), width="stretch")
+        st.markdown(kept_line(kept))
+        with st.container(horizontal=True):
             kept_button("show", n, kept, ":material/visibility:", partial(show_again, kept))
             kept_button("remove", n, kept, ":material/delete:", partial(remove, kept))
 
@@ -503,8 +511,11 @@ def kept_button(what: str, n: int, kept: Kept, icon: str, act: Callable[[], None
 
 
 def kept_line(kept: Kept) -> str:
-    return f"**{plain(kept.name)}**: {kept_words(kept, named=False)}. " + training_words.title(
-        kept.pair.config
+    return t(
+        "training.kept_line",
+        name=plain(kept.name),
+        ends=kept_words(kept, named=False),
+        title=training_words.title(kept.pair.config),
     )
 
 

@@ -133,8 +133,9 @@ def curves(
     still = []
     for i, name in enumerate(NETWORKS):
         record = pair[name]
-        x = np.concatenate([record.steps, [p.step for p in record.latest]])
-        y = np.concatenate([record.losses, [p.loss for p in record.latest]])
+        steps_seen, losses = record.loss_curve
+        x = np.concatenate([steps_seen, [p.step for p in record.latest]])
+        y = np.concatenate([losses, [p.loss for p in record.latest]])
         still += [*_xy(i, x, _clipped(y, top)), *_xy(i + 2, record.steps, record.accuracies)]
     ends = [pair[name].diverged_at for name in NETWORKS if pair[name].diverged_at is not None]
     still += _xy(_CROSSES, np.array(ends), np.full(len(ends), top))
@@ -224,7 +225,9 @@ def layers(words: Words, pair: Pair, steps: int) -> Drawing:
         for i, layer in enumerate(shown)
     ]  # fmt: skip
     columns = [words["layer_head"]] + [
-        f"{words[what]}, {words[f'{name}_short']}" for what in read for name in NETWORKS
+        words["column"].format(what=words[what], which=words[f"{name}_short"])
+        for what in read
+        for name in NETWORKS
     ]
     last = (len(shown) - 1) * width
     places = {"sd_without": last, "sd_with": last + 1, "saturated_without": last + 2,
@@ -305,7 +308,8 @@ def gradients(words: Words, pair: Pair, steps: int) -> Drawing:
     places = {"ratio_without": 2, "ratio_with": 5}
 
     def layout(height: int) -> Figure:
-        ticks = sorted({*rows_shown(depth), depth + 1})
+        # On a long axis the last layer's number would run into the output's name.
+        ticks = [*rows_shown(depth)[: -1 if depth > MOST_ROWS else None], depth + 1]
         return parts.canvas(height) | parts.legend() | {
             "margin": {"l": 64, "r": 8, "t": 36, "b": 46},
             "xaxis": parts.axis((0, 1), words["axis_layer"]) | {
@@ -313,6 +317,7 @@ def gradients(words: Words, pair: Pair, steps: int) -> Drawing:
                 "tickmode": "array",
                 "tickvals": ticks,
                 "ticktext": [*map(str, ticks[:-1]), words["output"]],
+                "tickangle": 0,
             },
             "yaxis": parts.axis((0, 1), words["axis_gradient"]) | {
                 "type": "log",
@@ -360,7 +365,9 @@ def affine(words: Words, pair: Pair, steps: int) -> Drawing:
         for i, layer in enumerate(shown)
     ]
     median = words["percentile"].format(percentile=PERCENTILES[1])
-    columns = [words["layer_head"], *(f"{symbol}, {median}" for symbol in ("γ", "β"))]
+    columns = [words["layer_head"]] + [
+        words["column"].format(what=symbol, which=median) for symbol in ("γ", "β")
+    ]
     last = 2 * (len(shown) - 1)
     places = {"gamma": 0, "beta": 1, "gamma_last": last, "beta_last": last + 1}
 
@@ -373,6 +380,7 @@ def affine(words: Words, pair: Pair, steps: int) -> Drawing:
                 "range": [0.5, depth + 0.5],
                 "tickmode": "array",
                 "tickvals": list(shown),
+                "tickangle": 0,
             }
             found[f"yaxis{axis}"]["range"] = span
         return found

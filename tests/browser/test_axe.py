@@ -134,8 +134,9 @@ class Look:
         self.until(PAINTED, BACKGROUNDS[theme])
 
     def own_numbers_with_an_error(self) -> None:
+        """Where the chapter has a box for them."""
         box = self.page.locator("[data-testid=stMain] textarea").first
-        if not box.count():  # a chapter without numbers of one's own
+        if not box.count():
             return
         box.fill("1, two\n3")
         box.press("Control+Enter")

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from bn_ui.text import LANGUAGES, labels
 from tests.browser.driving import HELPERS, Lab
 from tests.browser.serving import Server
+from tests.browser.test_axe import Look
 
 pytestmark = pytest.mark.browser
 
@@ -166,6 +167,33 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(training: Open):
                 .filter((e) => e.scrollWidth > e.parentElement.clientWidth + 1).length"""
         )
         assert wide == 0, view
+
+
+def test_settings_that_are_folded_away_show_what_they_are(training: Open):
+    page = training("&train_m=64&train_scale=2&train_steps=700&train_place=after")
+
+    def shown() -> list[str]:
+        boxes = [page.locator(f".st-key-train_{name} input") for name in ("scale", "m", "steps")]
+        return [box.input_value() for box in boxes]
+
+    page.get_by_text(labels("en")["training.more"]).click()
+    page.locator(".st-key-train_scale input").wait_for()
+    assert shown() == ["2", "64", "700"]
+    page.locator(".st-key-train_depth input").fill("7")
+    page.locator(".st-key-train_depth input").press("Enter")
+    expect(page).to_have_url(re.compile("train_depth=7"))
+    assert shown() == ["2", "64", "700"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_once_there_is_something_to_see(training: Open, theme: str):
+    page = training(SHORT, "zh" if theme == "dark" else "en", theme=theme)
+    train(page)
+    button(page, "keep").click()
+    page.locator(".bn-live").nth(1).wait_for()
+    at = Look(page, "")
+    at.wear(theme)
+    at.check("two runs trained, one pair kept")
 
 
 def test_settings_survive_a_stop_and_a_new_language(training: Open):

@@ -1,6 +1,7 @@
 """Who is ahead, from curves made by hand, and from a real pair of runs."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from bn_core.comparison import LEAD, LEARNED, Record, compare, gradient_ratio, record
 from bn_core.inference import Evaluation
 from bn_core.snapshots import Snapshot
-from bn_core.training import Finished, Progress, train
+from bn_core.training import Finished, Progress, snapshot_steps, train
 from bn_core.training_config import TrainingConfig
 
 CLASSES = 10
@@ -151,6 +152,38 @@ class TestRecord:
 
     def test_nothing_yet(self):
         assert record([]).steps.size == 0
+
+
+class TestLossCurve:
+    def test_every_point_is_the_mean_since_the_point_before(self):
+        """... of the losses of all mini-batches, whatever was taken together."""
+        config = TrainingConfig(depth=2, width=8, steps=200, moments=40)
+        each = [*train(replace(config, moments=200, steps=199))]  # a snapshot at every step
+        losses = [event.loss for event in each if isinstance(event, Snapshot)]
+        seen = record(train(config))
+        steps, curve = seen.loss_curve
+        assert 10 < len(steps) < len(seen.steps)
+        assert np.diff(steps).max() <= 2 * np.diff(seen.steps).max()
+        assert (steps[0], curve[0]) == (0, seen.losses[0])
+        assert steps[-1] == 200
+        for (start, end), loss in zip(pairwise(steps[:-1].astype(int)), curve[1:], strict=False):
+            assert loss == pytest.approx(np.mean(losses[start + 1 : end + 1]), rel=1e-5)
+
+    @pytest.mark.parametrize("total", [60, 200, 500, 1000, 5000, 50_000])
+    def test_it_has_no_holes(self, total):
+        steps = snapshot_steps(total, 60)
+        drawn, _ = curve([0.1] * len(steps), steps=steps).loss_curve
+        assert np.diff(drawn).max() <= 2 * np.diff(steps).max()
+        assert len(drawn) > 0.5 * len(steps)
+
+    def test_evenly_spaced_snapshots_stay_as_they_are(self):
+        seen = curve([0.1, 0.2, 0.3])
+        steps, losses = seen.loss_curve
+        assert steps.tolist() == seen.steps.tolist()
+        assert losses.tolist() == seen.losses.tolist()
+
+    def test_nothing_yet(self):
+        assert [part.tolist() for part in Record().loss_curve] == [[], []]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import math
 import re
 from copy import deepcopy
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from bn_core.comparison import compare, record
 from bn_core.training import train
 from bn_core.training_config import NO_BN
+from bn_ui import training_words
 from bn_ui.figures import training as figures
 from bn_ui.palette import chart_palette
 from bn_ui.presets_training import PRESETS, jobs, pair
@@ -202,6 +204,18 @@ class TestRun:
         pool.finish()
         assert "train_moment" in chart(opened(lang=lang, **TINY)).knobs
 
+    def test_from_the_queue_to_the_end(self, pool: InlinePool, lang: str):
+        pool.mode = "waiting"
+        app = trained(lang=lang, **TINY)
+        assert chart(app).header["figure"]["data"]
+        for run in pool.runs.values():
+            run.state, run.let = "running", 3
+        checked(app.run())
+        assert len(app.get("progress")) == 2
+        pool.finish()
+        checked(app.run())
+        assert not app.get("progress")
+
     def test_changed_settings_keep_the_picture(self, pool: InlinePool, lang: str):
         app = trained(lang=lang, **TINY)
         checked(app.number_input(key="train_depth").set_value(3).run())
@@ -210,6 +224,20 @@ class TestRun:
         press(app, "train_start")
         assert labels(lang)["training.changed"] not in texts(app)
         assert pool.asked[-1].depth == 3
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (("waiting", "waiting"), PAGE.EVERY_WAITING),
+        (("running", "waiting"), PAGE.EVERY),
+        (("done", "running"), PAGE.EVERY),
+        (("done", "waiting"), PAGE.EVERY_WAITING),
+    ],
+)
+def test_who_waits_asks_less_often(states: tuple[str, str], expected: float):
+    seen = dict(enumerate(SimpleNamespace(state=state) for state in states))
+    assert PAGE.pace(SimpleNamespace(states=lambda: seen)) == expected
 
 
 # ---- what is said --------------------------------------------------------------------------------
@@ -226,6 +254,13 @@ def test_the_verdict_is_computed(pool: InlinePool, lang: str, rate: float):
     numbers = [float(number) for number in re.findall(r"(\d+\.\d)%", said)]
     assert round(100 * found.accuracy_with, 1) in numbers
     assert round(100 * found.accuracy_without, 1) in numbers
+
+
+def test_a_difference_is_that_of_the_printed_shares():
+    assert training_words.percent(0.7194) == "71.9%"
+    assert training_words.percent(0.2278) == "22.8%"
+    assert training_words.points(0.2278, 0.7194) == "49.1"
+    assert training_words.points(0.02) == "2.0"
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -327,17 +362,12 @@ def test_the_picture_of_a_very_deep_network_is_small(pool: InlinePool):
 
 
 def test_the_file_has_every_snapshot(pool: InlinePool):
-    found = PAGE.curves(SimplePair(records(settings())))
+    found = PAGE.curves(SimpleNamespace(records=lambda: records(settings())))
     rows = list(csv.reader(io.StringIO(found.decode("utf-8-sig"))))
     seen = records(settings())
     assert len(rows) == 1 + sum(len(r.snapshots) for r in seen.values())
     first = next(row for row in rows[1:] if row[0] == "with")
     assert float(first[2]) == seen["with"].snapshots[0].loss
-
-
-class SimplePair:
-    def __init__(self, seen: dict[str, Any]) -> None:
-        self.records = lambda: seen
 
 
 # ---- keep and compare ----------------------------------------------------------------------------
