@@ -174,7 +174,7 @@ def _cell(
     st.table(columns, hide_index=True, width="content", alt=heading)
     if link is None:
         return
-    here_too = url.link_parameters((), always_language=True)
+    here_too = url.link_parameters((), to_share=True)
     links = [
         (seed, here_too | dict(link(config.training("with", row, column, seed))))
         for seed in range(config.seeds)

@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from bn_core._checks import checked_int
 
-TURNS = 1  # with half a turn more, a few hundred steps of plain SGD teach hardly any network them
+TURNS = 1.5
 NOISE = 0.02
 
 
 def two_spirals(n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """n points, every other one on either arm of a double spiral.
 
-    A point at the angle φ = 2π√u, u uniform on [0, 1], lies at the radius √u, so that the points
-    are about as dense everywhere; the second arm is the first turned by half a circle. Normal noise
-    of standard deviation 0.02 is added to both coordinates.
+    A point at the angle φ = 2π · 1.5 · √u, u uniform on [0, 1], lies at the radius √u, so that the
+    points are about as dense everywhere; the second arm is the first turned by half a circle.
+    Normal noise of standard deviation 0.02 is added to both coordinates.
 
     Parameters
     ----------
