@@ -103,6 +103,7 @@ def test_on_localhost_it_says_so(lang: str, host: str, monkeypatch: pytest.Monke
         ("http://localhost:8501/teach", True),
         ("http://127.0.0.1:8501/teach", True),
         ("http://[::1]:8501/teach", True),
+        ("http://0.0.0.0:8501/teach", True),
         ("http://192.168.1.5:8501/teach", False),
         ("https://localhost.example.org/teach", False),
         (None, False),
