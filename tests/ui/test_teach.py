@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bn_ui import lesson_link, present, share
+from bn_ui import lesson_link, share
 from bn_ui.chapters import CHAPTERS
 from bn_ui.figures import teach as figures
 from bn_ui.lesson_link import PREDICTIONS, SCENES, Lesson, plan_lessons, scene
@@ -521,20 +521,6 @@ def test_the_answer_key_follows_the_link_until_it_is_told_otherwise(lang: str):
     select(app, "teach_key_of", "distributions")
     select(app, "teach_chapter", "forward")
     assert_key(app, "distributions", 7, lang)
-
-
-# ---- projector ---------------------------------------------------------------------------------
-
-
-def test_a_projection_shows_the_hands_and_no_answers():
-    """Everything else stands in a part that projector mode hides (``tests/ui/test_present.py``)."""
-    source = (PAGES / "teach.py").read_text("utf-8")
-    drawn = source[source.index("url.load(FIELDS)") : source.index("url.save(FIELDS)")]
-    outside = [line for line in drawn.splitlines()[1:] if line and line[0] not in " #"]
-    in_parts = [line for line in outside if line.startswith("with present.part(")]
-    assert [line for line in outside if line not in in_parts] == ["hands()"]
-    parts = {re.search(r'part\("(\w+)"', line)[1] for line in in_parts}
-    assert parts == set(present.ALWAYS)
 
 
 # ---- registry ----------------------------------------------------------------------------------
