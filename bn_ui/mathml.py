@@ -37,6 +37,7 @@ def _row(tokens: list[str]) -> tuple[str, list[str]]:
     """Everything up to a closing brace or the end, and what comes after."""
     parts: list[str] = []
     while tokens and tokens[0] != "}":
+        is_sum = tokens[0] == r"\sum"
         base, tokens = _atom(tokens)
         below = above = ""
         while tokens and tokens[0] in "_^":
@@ -46,14 +47,14 @@ def _row(tokens: list[str]) -> tuple[str, list[str]]:
                 below = index
             else:
                 above = index
-        parts.append(_scripted(base, below, above))
+        parts.append(_scripted(base, below, above, is_sum=is_sum))
     return "<mrow>" + "".join(parts) + "</mrow>", tokens
 
 
-def _scripted(base: str, below: str, above: str) -> str:
-    total = "∑" in base
+def _scripted(base: str, below: str, above: str, *, is_sum: bool) -> str:
+    """A symbol with what stands at its foot and head; a sum has both limits below and above it."""
     if below and above:
-        name = "munderover" if total else "msubsup"
+        name = "munderover" if is_sum else "msubsup"
         return f"<{name}>{base}{below}{above}</{name}>"
     if below:
         return f"<msub>{base}{below}</msub>"

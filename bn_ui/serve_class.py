@@ -9,6 +9,7 @@ import argparse
 import ipaddress
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -127,9 +128,19 @@ def main(arguments: list[str] | None = None) -> str | None:
 
 
 def serve(address: str, port: int) -> None:
-    """Become the server, so that Ctrl+C reaches it."""
+    """Become the server, so that Ctrl+C reaches it.
+
+    Windows cannot: there ``execv`` gives the prompt back at once, and does not quote a path with
+    spaces. So there the server is waited for, and Ctrl+C reaches both.
+    """
     os.chdir(ROOT)
-    os.execv(sys.executable, [sys.executable, *command(address, port)])
+    server = [sys.executable, *command(address, port)]
+    if os.name == "nt":
+        try:
+            sys.exit(subprocess.call(server))
+        except KeyboardInterrupt:
+            sys.exit(130)
+    os.execv(server[0], server)
 
 
 def command(address: str, port: int) -> list[str]:

@@ -15,6 +15,9 @@ from bn_ui.copy_link import copy_link
 from bn_ui.text import t
 from bn_ui.url import Field
 
+# Addresses that lead others nowhere. The last is what a server listens on, not where one finds it.
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
+
 
 def link(chapter: str, fields: Sequence[Field]) -> str:
     """The whole address of this screen, its language included."""
@@ -53,22 +56,19 @@ def footer(
             panel(link(chapter, fields), chapter)
 
 
-def panel(address: str, key: str) -> None:
+def panel(target: str, key: str) -> None:
     """A link as text, a button that copies it, and its QR code on request."""
-    copy_link(address, f"{key}_copy_link")
+    copy_link(target, f"{key}_copy_link")
     if st.toggle(t("frame.show_qr"), key=f"{key}_qr"):
-        st.image(qr_code(address), alt=t("frame.qr_alt", link=address), width=280)
-    if urlsplit(address).hostname in LOCAL_HOSTS:
+        st.image(qr_code(target), alt=t("frame.qr_alt", link=target), width=280)
+    if urlsplit(target).hostname in LOCAL_HOSTS:
         st.caption(t("frame.link_local"))
 
 
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-
-
 @lru_cache(maxsize=256)
-def qr_code(address: str) -> str:
+def qr_code(target: str) -> str:
     """The QR code of a link as SVG: black on white in both themes, as scanners want it."""
-    code = segno.make(address, error="m", micro=False)
+    code = segno.make(target, error="m", micro=False)
     buffer = io.BytesIO()
     code.save(buffer, kind="svg", scale=8, border=4, light="#fff", xmldecl=False)
     return buffer.getvalue().decode()

@@ -144,18 +144,24 @@ def _pass(
     for n, (quantity, formula) in enumerate(asked, 1):
         value = np.atleast_2d(values[quantity])
         scale = np.broadcast_to(np.atleast_2d(size.get(quantity, 0.0)), value.shape)
-        texts = (
-            [
-                [shown(float(v), float(s)) for v, s in zip(row, sizes, strict=True)]
-                for row, sizes in zip(value, scale, strict=True)
-            ]
-            if answers
-            else [[None] * value.shape[1]] * len(value)
-        )
+        texts = _answers(value, scale) if answers else _blanks(value.shape)
         yield f'<div class="step"><p class="formula"><span class="n">{n}</span>'
         yield f"{mathml(formula, block=True)}</p>"
         yield _table(QUANTITIES[quantity].tex, texts, words) + "</div>"
     yield f'<p class="check">{escape(words[f"check_{name}"])}</p></section>'
+
+
+def _answers(value: np.ndarray, scale: np.ndarray) -> list[list[str | None]]:
+    """A quantity's numbers; what is rounding error beside its ``scale`` is printed as 0."""
+    return [
+        [shown(v, s) for v, s in zip(row, sizes, strict=True)]
+        for row, sizes in zip(value.tolist(), scale.tolist(), strict=True)
+    ]
+
+
+def _blanks(shape: tuple[int, ...]) -> list[list[str | None]]:
+    """As many cells, to be filled in by hand."""
+    return [[None] * shape[1] for _ in range(shape[0])]
 
 
 LOSS = r"\ell = \frac{1}{2} \sum_{i,k} (y_{ik} - t_{ik})^2"

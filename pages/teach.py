@@ -4,7 +4,7 @@ from string import ascii_uppercase
 
 import streamlit as st
 
-from bn_ui import controls, share, url, worksheet
+from bn_ui import controls, present, share, url, worksheet
 from bn_ui.chapters import LESSONS
 from bn_ui.export import file_button
 from bn_ui.figures import teach as figures
@@ -21,7 +21,6 @@ from bn_ui.lesson_link import (
     scene,
 )
 from bn_ui.live_chart import Picture, live_chart
-from bn_ui.present import ALWAYS, PARTS
 from bn_ui.questions import answer_key
 from bn_ui.small_batch import BACKWARD_BATCH, SmallBatch, batch_controls, reset_with
 from bn_ui.step_player.lesson import LEVELS, closed_ids
@@ -29,6 +28,8 @@ from bn_ui.text import LANGUAGES, Question, group, language, prose, questions, t
 
 CHAPTER = "teach"
 MOST_OPTIONS = 6
+MOST_SEED = 9999
+AS_LINK = "link"
 TAUGHT = tuple(chapter.name for chapter in LESSONS)
 
 TO = url.choice("teach_chapter", "forward", TAUGHT)
@@ -42,15 +43,35 @@ LANG = url.choice("teach_lang", "page", ("page", *LANGUAGES, "any"))
 PRESENT = url.switch("teach_present")
 REVEALED = url.switch("teach_revealed")
 SAME_QUIZ = url.switch("teach_same_quiz")
-SEED = url.integer("teach_seed", 0, 0, 9999)
-HIDE = url.several("teach_hide", PARTS, ALWAYS)
+SEED = url.integer("teach_seed", 0, 0, MOST_SEED)
+SCENE_SEED = url.integer("teach_scene_seed", 0, 0, MOST_SEED)
+HIDE = url.several("teach_hide", present.PARTS, present.ALWAYS)
 PREVIEW = url.switch("teach_preview")
-LINK = (TO, SCENE, *STEPS.values(), PRACTICE, LANG, PRESENT, REVEALED, SAME_QUIZ, SEED, HIDE)
+LINK = (
+    TO,
+    SCENE,
+    SCENE_SEED,
+    *STEPS.values(),
+    PRACTICE,
+    LANG,
+    PRESENT,
+    REVEALED,
+    SAME_QUIZ,
+    SEED,
+    HIDE,
+)
+SHEET_LANG = url.choice("teach_sheet_lang", AS_LINK, (AS_LINK, *LANGUAGES))
 PLANS = ("45", "90", "phone")
 PLAN = url.choice("teach_plan", PLANS[0], PLANS)
-VOTE = url.choice("teach_vote", "forward", tuple(PREDICTIONS))
+# The links that students on phones need one after another, by their names in ``plan_lessons``.
+PHONE_LINKS = ("look", "steps", "quiz")
+VOTE = url.choice("teach_vote", "distributions", tuple(PREDICTIONS))
 HANDS = tuple(url.integer(f"teach_hands_{n}", 0, 0, 999) for n in range(1, MOST_OPTIONS + 1))
-FIELDS = (*LINK, PREVIEW, *BACKWARD_BATCH, PLAN, VOTE, *HANDS)
+KEY_OF = url.choice("teach_key_of", AS_LINK, (AS_LINK, *TAUGHT))
+KEY_AS_LINK = url.switch("teach_key_as_link", True)
+KEY_SEED = url.integer("teach_key_seed", 0, 0, MOST_SEED)
+KEY = (KEY_OF, KEY_AS_LINK, KEY_SEED)
+FIELDS = (*LINK, PREVIEW, *BACKWARD_BATCH, SHEET_LANG, PLAN, VOTE, *HANDS, *KEY)
 
 
 def builder() -> None:
@@ -77,6 +98,7 @@ def choose() -> None:
     chapter = controls.select(TO, t("teach.chapter"), {c: t(f"chapters.{c}") for c in TAUGHT})
     if chapter == "distributions":
         controls.select(SCENE, t("teach.scene"), group("teach_scenes"))
+        controls.number(SCENE_SEED, t("teach.scene_seed"), 0, MOST_SEED, width=240)
     if chapter in PLACES:
         with st.container(horizontal=True):
             names = {step: t(f"quantities.{step}") for step in closed_ids(chapter)}
@@ -90,16 +112,15 @@ def choose() -> None:
     if controls.switch(PRESENT, t("teach.present")):
         controls.several(HIDE, t("teach.hide"), group("teach_hide"))
     controls.switch(REVEALED, t("teach.revealed"))
-    same = controls.switch(SAME_QUIZ, t("teach.same_quiz"))
-    if same or chapter == "distributions":
-        controls.number(SEED, t("teach.seed"), 0, 9999, width=160)
+    if controls.switch(SAME_QUIZ, t("teach.same_quiz")):
+        controls.number(SEED, t("quiz.seed"), 0, MOST_SEED, width=240)
 
 
 def lesson() -> Lesson:
-    chapter, seed = url.value(TO), url.value(SEED)
+    chapter = url.value(TO)
     parameters = {}
     if chapter == "distributions":
-        parameters = scene(url.value(SCENE), seed)
+        parameters = scene(url.value(SCENE), url.value(SCENE_SEED))
     elif chapter in SMALL_BATCH:
         parameters = current_batch(chapter)
     if chapter in PLACES:
@@ -108,7 +129,7 @@ def lesson() -> Lesson:
         chapter,
         parameters,
         lang=spoken() or "",
-        quiz_seed=seed if url.value(SAME_QUIZ) else None,
+        quiz_seed=url.value(SEED) if url.value(SAME_QUIZ) else None,
         present=url.value(PRESENT),
         hide=url.value(HIDE),
         revealed=url.value(REVEALED),
@@ -159,7 +180,9 @@ def summary(made: Lesson) -> str:
 
 
 def show_sheet(batch: SmallBatch) -> None:
-    lang = spoken() or language()
+    names = {AS_LINK: t("teach.sheet_lang_link"), **LANGUAGES}
+    chosen = controls.pick(SHEET_LANG, t("teach.sheet_lang"), names)
+    lang = (spoken() or language()) if chosen == AS_LINK else chosen
     printed = worksheet.sheet(batch)
     m, d = batch.x.shape
     st.markdown(t("teach.sheet", m=m, d=d, code=printed.code, lang=LANGUAGES[lang]))
@@ -190,20 +213,36 @@ def plans() -> None:
     st.header(t("teach.plan_title"), anchor=False)
     plan = controls.pick(PLAN, t("teach.plan"), group("teach_plans"))
     st.markdown(plan_text(plan))
+    if plan == "phone":
+        phone_links()
 
 
 def plan_text(plan: str) -> str:
-    """A lesson with its links, in the language of this page."""
-    links = {
-        name: share.address(CHAPTER, made.chapter, {"lang": language(), **made.query()})
-        for name, made in plan_lessons().items()
-    }
+    """A lesson with its links."""
+    links = plan_links()
     if plan == "phone":
         return prose(CHAPTER, "plan_phone", **links)
     first = prose(CHAPTER, "plan_45", **links)
     if plan == "45":
         return first + "\n\n" + prose(CHAPTER, "close", **links)
     return first + "\n\n" + prose(CHAPTER, "plan_90", **links)
+
+
+def plan_links() -> dict[str, str]:
+    """The links of the prepared lessons, in the language of this page."""
+    return {
+        name: share.address(CHAPTER, made.chapter, {"lang": language(), **made.query()})
+        for name, made in plan_lessons().items()
+    }
+
+
+def phone_links() -> None:
+    """What the class opens, to be copied or photographed."""
+    links, names = plan_links(), group("teach_phone")
+    for name, column in zip(PHONE_LINKS, st.columns(len(PHONE_LINKS), gap="large"), strict=True):
+        with column:
+            st.markdown(f"**{names[name]}**")
+            share.panel(links[name], f"teach_phone_{name}")
 
 
 # ---- show of hands -----------------------------------------------------------------------------
@@ -258,26 +297,52 @@ def clear() -> None:
 
 
 def answers() -> None:
-    """All questions of the chapter of the link, with the numbers of its seed."""
-    chapter, seed = url.value(TO), url.value(SEED)
-    found = answer_key(chapter, seed, language())
+    """All questions of a chapter, with the numbers of a seed."""
     st.header(t("teach.answers_title"), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chapter, seed = key_chapter(), key_seed()
+    st.caption(t("teach.key_help", same=t("teach.same_quiz"), seed=t("quiz.seed")))
     named = t(f"chapters.{chapter}")
-    with st.expander(t("teach.answers", chapter=named, seed=seed)):
-        for n, entry in enumerate(found, 1):
+    with st.expander(t("teach.answers", chapter=named, seed=seed), key="teach_answers"):
+        for n, entry in enumerate(answer_key(chapter, seed, language()), 1):
             st.markdown(f"**{n}.** {entry.question}")
             st.markdown(t("frame.answer", right=entry.answer, why=entry.why))
+            if entry.misconception:
+                st.caption(t("teach.aimed_at", misconception=entry.misconception))
+
+
+def key_chapter() -> str:
+    names = {chapter: t(f"chapters.{chapter}") for chapter in TAUGHT}
+    linked = url.value(TO)
+    as_link = {AS_LINK: t("teach.key_chapter_link", chapter=names[linked])}
+    chosen = controls.select(KEY_OF, t("teach.chapter"), as_link | names, width=320)
+    return linked if chosen == AS_LINK else chosen
+
+
+def key_seed() -> int:
+    """The seed that the link gives to everyone, if it gives one; or any student's."""
+    if url.value(SAME_QUIZ):
+        linked = url.value(SEED)
+        if controls.switch(KEY_AS_LINK, t("teach.key_seed_link", seed=linked)):
+            return linked
+    return int(controls.number(KEY_SEED, t("quiz.seed"), 0, MOST_SEED, width=240))
 
 
 # No fragments: everything here is quick to draw, and the parts follow one another's choices.
 url.load(FIELDS)
-st.markdown(prose(CHAPTER, "intro"))
-if share.is_local():
-    st.warning(t("teach.local"), icon=":material/wifi_off:")
-builder()
-plans()
+# A projection is for the class: by itself it leaves nothing but the show of hands.
+with present.part("intro"):
+    st.markdown(prose(CHAPTER, "intro"))
+    if share.is_local():
+        st.warning(t("teach.local"), icon=":material/wifi_off:")
+with present.part("more", 1):
+    builder()
+with present.part("reading"):
+    plans()
 hands()
-answers()
-st.markdown(prose(CHAPTER, "serving"))
-share.footer(CHAPTER, FIELDS, reset_with(FIELDS))
+with present.part("quiz"):
+    answers()
+with present.part("more", 2):
+    st.markdown(prose(CHAPTER, "serving"))
+    share.footer(CHAPTER, FIELDS, reset_with(FIELDS))
 url.save(FIELDS)

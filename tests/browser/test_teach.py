@@ -145,7 +145,26 @@ def test_the_preview_shows_the_lesson(tab: Callable[..., tuple[Page, str]]):
     assert title.inner_text() == labels("en")["chapters.forward"]
 
 
-def test_no_sideways_scrolling_on_a_phone(tab: Callable[..., tuple[Page, str]]):
-    teacher = Teacher(*tab(phone=True), "zh").open("/teach?lang=zh&teach_plan=90")
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_projection_shows_the_class_the_hands_and_nothing_else(
+    tab: Callable[..., tuple[Page, str]], lang: str
+):
+    page, home = tab()
+    words = labels(lang)
+    page.goto(f"{home}/teach?lang={lang}&present=1")
+    page.locator(".bn-live svg").first.wait_for()
+    page.get_by_role("heading", name=words["teach.hands_title"]).wait_for()
+    assert page.locator("h2:visible").all_inner_texts() == [words["teach.hands_title"]]
+    for key in ("teach_chapter", "teach_plan", "teach_key_of", "teach_reset"):
+        assert page.locator(f".st-key-{key}:visible").count() == 0, key
+    first = page.locator(".st-key-teach_hands_1 input")
+    first.fill("12")
+    first.press("Enter")
+    page.locator(".bn-live svg").get_by_text("12", exact=True).wait_for()
+
+
+@pytest.mark.parametrize("plan", ["90", "phone"])
+def test_no_sideways_scrolling_on_a_phone(tab: Callable[..., tuple[Page, str]], plan: str):
+    teacher = Teacher(*tab(phone=True), "zh").open(f"/teach?lang=zh&teach_plan={plan}")
     teacher.page.locator(".bn-live svg").first.wait_for()
     assert teacher.page.evaluate("document.documentElement.scrollWidth") == 390

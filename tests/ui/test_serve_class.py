@@ -2,6 +2,7 @@
 
 import re
 import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,6 +100,43 @@ def test_it_prints_and_then_serves(
     assert main(["--port", "8502"]) is None
     assert served == [("192.168.1.23", 8502)]
     assert "http://192.168.1.23:8502" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("system", ["nt", "posix"])
+def test_the_terminal_belongs_to_the_server(system: str, monkeypatch: pytest.MonkeyPatch):
+    """... also on Windows, where a program cannot become another one."""
+    python = r"C:\Program Files\Python\python.exe"
+    server = [python, *serve_class.command("192.168.1.23", 8502)]
+    waited: list[list[str]] = []
+    became: list[tuple[str, list[str]]] = []
+    # Stand-ins of the module's own: pathlib asks the real ``os`` for its name.
+    system_calls = SimpleNamespace(
+        name=system, chdir=lambda path: None, execv=lambda *given: became.append(given)
+    )
+    monkeypatch.setattr(serve_class, "os", system_calls)
+    monkeypatch.setattr(serve_class.sys, "executable", python)
+    monkeypatch.setattr(
+        serve_class.subprocess, "call", lambda arguments: waited.append(arguments) or 3
+    )
+    if system == "nt":
+        with pytest.raises(SystemExit) as ended:
+            serve_class.serve("192.168.1.23", 8502)
+        assert ended.value.code == 3
+        assert (waited, became) == ([server], [])
+    else:
+        serve_class.serve("192.168.1.23", 8502)
+        assert (waited, became) == ([], [(python, server)])
+
+
+def test_ctrl_c_on_windows_is_no_traceback(monkeypatch: pytest.MonkeyPatch):
+    def interrupted(arguments: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serve_class, "os", SimpleNamespace(name="nt", chdir=lambda path: None))
+    monkeypatch.setattr(serve_class.subprocess, "call", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        serve_class.serve("192.168.1.23", 8502)
+    assert ended.value.code == 130
 
 
 def test_streamlit_need_not_ask_anybody_for_the_address():

@@ -16,6 +16,7 @@ from bn_ui import lesson_link, share
 from bn_ui.chapters import CHAPTERS
 from bn_ui.figures import teach as figures
 from bn_ui.lesson_link import PREDICTIONS, SCENES, Lesson, plan_lessons, scene
+from bn_ui.questions import answer_key
 from bn_ui.small_batch import BACKWARD_BATCH, PRESETS
 from bn_ui.text import LANGUAGES, labels, questions, sections
 from tests.page_definitions import PAGES, definitions
@@ -103,6 +104,7 @@ def test_on_localhost_it_says_so(lang: str, host: str, monkeypatch: pytest.Monke
         ("http://localhost:8501/teach", True),
         ("http://127.0.0.1:8501/teach", True),
         ("http://[::1]:8501/teach", True),
+        ("http://0.0.0.0:8501/teach", True),
         ("http://192.168.1.5:8501/teach", False),
         ("https://localhost.example.org/teach", False),
         (None, False),
@@ -220,13 +222,15 @@ def test_the_language_may_be_left_to_the_browser():
 def test_the_seed_of_distributions():
     app = select(opened(), "teach_chapter", "distributions")
     select(app, "teach_scene", "deep")
-    checked(app.number_input(key="teach_seed").set_value(7).run())
+    checked(app.number_input(key="teach_scene_seed").set_value(7).run())
     assert query(link(app)) == {
         "lang": "en",
         "dist_layer": "10",
         "dist_view": "pooled",
         "dist_seed": "7",
     }
+    switch(app, "teach_same_quiz")
+    assert query(link(app))["quiz_seed"] == "0", "the network's seed is not the quiz's"
 
 
 def test_a_preview_is_the_link():
@@ -272,6 +276,11 @@ HOSTILE = {
     "teach_lang": ["fr", "\x00"],
     "teach_present": ["2", "yes", "", "True"],
     "teach_seed": ["nan", "x"],
+    "teach_scene_seed": ["nan", ""],
+    "teach_sheet_lang": ["page", "fr"],
+    "teach_key_of": ["teach", "<script>"],
+    "teach_key_as_link": ["2", "yes"],
+    "teach_key_seed": ["nan", "0x1"],
     "teach_hide": ["everything", ",,,", "a" * 5000, "reset"],
     "teach_plan": ["46"],
     "teach_vote": ["teach", "__proto__"],
@@ -347,8 +356,42 @@ def test_the_prose_names_what_is_on_the_pages(lang: str):
         "backward.paths_title",
         "backward.misprint_title",
         "frame.just_show",
+        "presets.deep",
+        "player.practice",
+        "player.levels_two",
+        "teach_phone.look",
+        "teach_phone.steps",
+        "teach_phone.quiz",
     ):
         assert words[key].rstrip("?？") in text, key
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(
+    ("plan", "voted"),
+    [("plan_45", ("distributions",)), ("plan_90", ("backward", "gradient_check"))],
+)
+def test_where_hands_are_counted_the_question_is_named(lang: str, plan: str, voted: tuple[str]):
+    text = sections(lang, "teach")[plan]
+    for chapter in voted:
+        title = labels(lang)[f"chapters.{chapter}"]
+        assert f"“{title}”" in text, chapter
+    # The first that is counted is the one that the page opens with.
+    assert next(f for f in PAGE.FIELDS if f.key == "teach_vote").default == "distributions"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_link_of_the_phone_lesson_can_be_copied_and_photographed(lang: str):
+    app = opened(lang=lang, teach_plan="phone")
+    (plan,) = (m.value for m in app.markdown if "](" in m.value)
+    for name in PAGE.PHONE_LINKS:
+        address = json.loads(component(app, f"teach_phone_{name}_copy_link"))["link"]
+        assert f"]({address})" in plan
+        assert query(address) == {"lang": lang, **plan_lessons()[name].query()}
+        switch(app, f"teach_phone_{name}_qr")
+    assert set(PAGE.PHONE_LINKS) == {
+        key.partition(".")[2] for key in labels(lang) if key.startswith("teach_phone.")
+    }
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -386,15 +429,15 @@ def header(app: AppTest) -> dict[str, Any]:
 def test_hands_are_bars_and_the_answer_waits(lang: str):
     app = opened(lang=lang)
     before = header(app)["alt"]
-    for n, count in enumerate((3, 17, 8), 1):
+    for n, count in enumerate((3, 17, 0), 1):
         checked(app.number_input(key=f"teach_hands_{n}").set_value(count).run())
     found = header(app)
-    assert [max(trace["y"]) for trace in found["figure"]["data"][:-1]] == [3, 17, 8, 0]
-    assert found["figure"]["data"][-1]["text"] == ["3", "17", "8", "0"]
+    assert [max(trace["y"]) for trace in found["figure"]["data"][:-1]] == [3, 17, 0]
+    assert found["figure"]["data"][-1]["text"] == ["3", "17", "0"]
     assert found["alt"] != before
     assert "17" in found["alt"]
     assert not app.success
-    switch(app, "teach_reveal_same_shift")
+    switch(app, "teach_reveal_shapes")
     assert len(app.success) == 1
     select(app, "teach_vote", "backward")
     assert not app.success
@@ -415,6 +458,69 @@ def test_the_figure(counts: list[int]):
         assert low == 0
         assert high > max(counts)
     assert np.ptp([len(trace["x"]) for trace in figure["data"][:-1]]) == 0
+
+
+# ---- worksheet's language, answer key ----------------------------------------------------------
+
+
+def test_the_worksheet_may_speak_another_language_than_the_link():
+    def said(app: AppTest) -> str:
+        (line,) = (m.value for m in app.markdown if re.search("[0-9A-F]{6}", m.value))
+        return line
+
+    app = select(opened(lang="en"), "teach_lang", "zh")
+    assert LANGUAGES["zh"] in said(app)
+    pick(app, "teach_sheet_lang", "en")
+    assert LANGUAGES["en"] in said(app)
+    assert query(link(app))["lang"] == "zh"
+    assert LANGUAGES["en"] in said(select(opened(lang="en"), "teach_lang", "any"))
+
+
+def key_shown(app: AppTest) -> tuple[str, list[str]]:
+    """The title of the answer key, and all that stands in it."""
+    (box,) = app.expander
+    return box.label, [m.value for m in [*box.markdown, *box.caption]]
+
+
+def expected(chapter: str, seed: int, lang: str) -> tuple[str, list[str]]:
+    named = labels(lang)[f"chapters.{chapter}"]
+    key = answer_key(chapter, seed, lang)
+    texts = [f"**{n}.** {entry.question}" for n, entry in enumerate(key, 1)]
+    texts += [labels(lang)["frame.answer"].format(right=e.answer, why=e.why) for e in key]
+    aimed = labels(lang)["teach.aimed_at"]
+    texts += [aimed.format(misconception=e.misconception) for e in key if e.misconception]
+    return labels(lang)["teach.answers"].format(chapter=named, seed=seed), texts
+
+
+def assert_key(app: AppTest, chapter: str, seed: int, lang: str) -> None:
+    (title, texts), (wanted, there) = key_shown(app), expected(chapter, seed, lang)
+    assert title == wanted
+    assert sorted(texts) == sorted(there)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_answer_key_of_any_student(lang: str):
+    """A seed that a student reads out can be entered without changing the lesson's link."""
+    app = opened(lang=lang)
+    assert_key(app, "forward", 0, lang)
+    before = link(app)
+    checked(app.number_input(key="teach_key_seed").set_value(1234).run())
+    select(app, "teach_key_of", "gradient_check")
+    assert_key(app, "gradient_check", 1234, lang)
+    assert link(app) == before
+    assert_key(opened(**dict(app.query_params)), "gradient_check", 1234, lang)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_answer_key_follows_the_link_until_it_is_told_otherwise(lang: str):
+    app = opened(lang=lang, teach_same_quiz=1, teach_seed=42, teach_chapter="backward")
+    assert_key(app, "backward", 42, lang)
+    checked(app.toggle(key="teach_key_as_link").set_value(False).run())
+    checked(app.number_input(key="teach_key_seed").set_value(7).run())
+    assert_key(app, "backward", 7, lang)
+    select(app, "teach_key_of", "distributions")
+    select(app, "teach_chapter", "forward")
+    assert_key(app, "distributions", 7, lang)
 
 
 # ---- registry ----------------------------------------------------------------------------------

@@ -192,6 +192,11 @@ class TestMathML:
         assert "<mfrac><mrow><mn>1</mn></mrow><mrow><mi>m</mi></mrow></mfrac>" in found
         assert "<munderover>" in found
 
+    def test_limits_are_for_a_sum_and_not_for_what_has_one_inside(self):
+        found = mathml(r"{(\sum_{i=1}^{m} x)}_k^2")
+        assert found.count("<munderover>") == 1
+        assert found.count("<msubsup>") == 1
+
     @pytest.mark.parametrize("tex", [r"\unknown{x}", "{x", "x}", "x_", "<b>", "&"])
     def test_what_it_does_not_know_is_refused(self, tex: str):
         with pytest.raises(ValueError, match=r"LaTeX|brace|argument"):
