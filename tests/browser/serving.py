@@ -35,7 +35,8 @@ def chromium() -> str | None:
 class Server:
     """``python <arguments>`` on a free port, from ``with`` to the end of its block.
 
-    The log goes to a file, because nobody reads a pipe, and a full one would stop the server.
+    The log goes to a file, because nobody reads a pipe, and a full one would stop the server. It
+    has trained nothing before, and leaves nothing that it has trained.
     """
 
     def __init__(self, arguments: list[str]) -> None:
@@ -46,7 +47,9 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
         # Appending: server and reader share one place in the file, and reading moves it.
         self.log = tempfile.TemporaryFile("a+", encoding="utf-8")
+        self.runs = tempfile.TemporaryDirectory()
         environment = os.environ | {
+            "BN_RUNS_DIR": self.runs.name,
             "STREAMLIT_SERVER_PORT": str(port),
             "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
             "STREAMLIT_SERVER_HEADLESS": "true",
@@ -75,6 +78,7 @@ class Server:
             self.process.kill()
             self.process.wait()
         self.log.close()
+        self.runs.cleanup()
 
     def said(self) -> str:
         if self.log.closed:

@@ -22,12 +22,10 @@ SHORT = "&train_depth=2&train_width=8&train_steps=40&train_seed=5"
 
 
 @pytest.fixture(scope="module")
-def training_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def training_server() -> Iterator[Server]:
     """A server that has trained nothing before."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BN_RUNS_DIR", str(tmp_path_factory.mktemp("runs")))
-        with Server(["-m", "streamlit", "run", "app.py"]) as running:
-            yield running
+    with Server(["-m", "streamlit", "run", "app.py"]) as running:
+        yield running
 
 
 Open = Callable[..., Page]
