@@ -50,6 +50,7 @@ bench: venv-dev browser
 	@PYTHONPATH=. $(BIN)/python benchmarks/core.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/training.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/runs.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/classroom.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/live_chart.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/steps.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/links.py
