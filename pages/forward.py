@@ -20,12 +20,12 @@ PLACE = place("forward", "fwd")
 FIELDS = (*BATCH, *PLACE.fields, QUIZ_SEED)
 PREDICTION = "same_shift"
 SHIFT = 100
-# Of feature 1, and of sample 1 in it.
+# Of feature 1. As text: a box with a formula scrolls, and then has to be reached by keyboard.
 SHIFTED: tuple[tuple[str, Callable[[ForwardTrain], float]], ...] = (
-    ("$\\mu_1$", lambda fwd: fwd.mu[0]),
-    ("$\\sigma^2_1$", lambda fwd: fwd.var[0]),
-    ("$\\hat x_{1,1}$", lambda fwd: fwd.x_hat[0, 0]),
-    ("$y_{1,1}$", lambda fwd: fwd.y[0, 0]),
+    ("μ", lambda fwd: fwd.mu[0]),
+    ("σ²", lambda fwd: fwd.var[0]),
+    ("x̂, i = 1", lambda fwd: fwd.x_hat[0, 0]),
+    ("y, i = 1", lambda fwd: fwd.y[0, 0]),
 )
 
 

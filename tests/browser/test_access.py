@@ -35,7 +35,7 @@ class TestKeyboard:
         and nothing between them but each knob's own reset."""
         tab = lab()
         found: list[str] = []
-        for _ in range(16):
+        for _ in range(30):
             tab.page.keyboard.press("Tab")
             where = tab.page.evaluate(
                 """() => {
