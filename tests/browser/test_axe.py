@@ -114,6 +114,7 @@ class Look:
 
     def __init__(self, page: Page, home: str) -> None:
         self.page, self.home = page, home
+        self.lang = ""  # whatever the page speaks that somebody else has opened
 
     def open(self, chapter: str, lang: str, query: str = "") -> None:
         self.lang, self.chapter = lang, chapter

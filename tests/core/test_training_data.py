@@ -130,7 +130,7 @@ class TestTwoSpirals:
         points, labels = two_spirals(4000, seed=1)
         radius = np.hypot(*points.T)
         far = radius > 0.3  # near the centre the noise turns them
-        turned = np.arctan2(points[:, 1], points[:, 0]) - 2 * np.pi * radius
+        turned = np.arctan2(points[:, 1], points[:, 0]) - 2 * np.pi * 1.5 * radius
         off = np.angle(np.exp(1j * (turned - np.pi * labels)))[far]
         assert np.abs(off).max() < 1
         assert abs(off.mean()) < 0.02
