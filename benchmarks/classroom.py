@@ -23,7 +23,7 @@ from tests.browser.serving import Server
 
 STUDENTS = 30
 AT_REST = 40  # answers of the knob before anybody trains
-BETWEEN = 0.25  # seconds from one answer to the next change
+BETWEEN = 0.1  # seconds from one answer to the next change
 GOAL_LAST, GOAL_KNOB_MS = 90, 200
 
 

@@ -33,6 +33,7 @@ from bn_ui.predict import predict, verdict
 from bn_ui.presets_training import PRESETS
 from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.runs import words as run_words
+from bn_ui.runs.shared import viewer
 from bn_ui.runs.state import DONE, RUNNING, Refused
 from bn_ui.text import group, prose, questions, t
 from bn_ui.training_pair import Pair
@@ -293,8 +294,11 @@ def end() -> None:
 
 
 def pace(pair: Pair) -> float:
-    running = any(now.state == RUNNING for now in pair.states().values())
-    return EVERY if running else EVERY_WAITING
+    """Seconds until the next look. Those who wait do not all look at the same moment, although a
+    class presses the button at the same moment."""
+    if any(now.state == RUNNING for now in pair.states().values()):
+        return EVERY
+    return EVERY_WAITING * (1 + int(viewer(), 16) % 64 / 64)
 
 
 def follow(pair: Pair, every: float) -> None:
