@@ -138,14 +138,16 @@ class Lead:
 def lead(with_bn: Curves, without: Curves, classes: int) -> Lead | None:
     """Who is ahead in held-out accuracy, and since when; None before the first common step.
 
-    Nobody is as long as neither has more than guessing and :data:`LUCK` would give.
+    A network is ahead where its worst seed is better than the best of the other; nobody is as long
+    as neither has more than guessing and :data:`LUCK` would give.
     """
     n = min(len(with_bn.steps), len(without.steps))
     if not n:
         return None
-    a, b = with_bn.median[:n], without.median[:n]
-    sides = np.where(np.abs(a - b) <= _ROUNDING, 0, np.sign(a - b)).astype(int)
-    sides[np.maximum(a, b) <= 1 / classes + LUCK] = 0
+    a, b = with_bn.values[:, :n], without.values[:, :n]
+    sides = (a.min(axis=0) > b.max(axis=0) + _ROUNDING).astype(int)
+    sides -= b.min(axis=0) > a.max(axis=0) + _ROUNDING
+    sides[np.maximum(with_bn.median[:n], without.median[:n]) <= 1 / classes + LUCK] = 0
     steps = with_bn.steps[:n]
     names = {1: "with", -1: "without", 0: ""}
     others = np.flatnonzero(sides != sides[-1])

@@ -193,6 +193,7 @@ class Reach:
     cells: int
     best_scale: int | None
     rates: tuple[int, int] | None
+    alone: bool
 
 
 def reach(middle: FloatArray) -> Reach:
@@ -200,10 +201,16 @@ def reach(middle: FloatArray) -> Reach:
     learned = middle >= TARGET
     counted = {"diverged": int(np.isneginf(middle).sum()), "cells": int((~np.isnan(middle)).sum())}
     if not learned.any():
-        return Reach(0, **counted, best_scale=None, rates=None)
+        return Reach(0, **counted, best_scale=None, rates=None, alone=False)
     rank = learned.sum(axis=0) + np.where(learned, middle, 0.0).sum(axis=0) / (len(middle) + 1)
     best = int(rank.argmax())
-    return Reach(int(learned.sum()), **counted, best_scale=best, rates=_longest(learned[:, best]))
+    return Reach(
+        int(learned.sum()),
+        **counted,
+        best_scale=best,
+        rates=_longest(learned[:, best]),
+        alone=int(learned[:, best].sum()) == 1,
+    )
 
 
 def ahead(middle: FloatArray, classes: int) -> dict[str, NDArray[np.bool_]]:

@@ -27,7 +27,9 @@ def shown(name: str, jobs: Jobs) -> Views:
     """The runs there are of these jobs, over or not; starts none."""
     kept: dict[str, View] = st.session_state.get(_key(name), {})
     pool, viewer = shared.pool(), shared.viewer()
-    views = {key: kept.get(job.identity) or pool.find(job, viewer) for key, job in jobs.items()}
+    views = {
+        key: kept.get(job.identity) or pool.find_good(job, viewer) for key, job in jobs.items()
+    }
     found = {key: view for key, view in views.items() if view is not None}
     st.session_state[_key(name)] = {jobs[key].identity: view for key, view in found.items()}
     return found

@@ -136,9 +136,10 @@ def _sentences(config: LearningMapConfig, middle: np.ndarray) -> list[str]:
     ]
     for name in ("with", "without"):
         each = found[name]
-        if each.rates is not None:
-            low, high = (f"{RATES[at]:g}" for at in each.rates)
-            kind = "at_one" if low == high else "over"
+        low, high = (f"{RATES[at]:g}" for at in each.rates or (0, 0))
+        # Which scale is best, and which rates alone will do, only the whole map can tell.
+        if each.rates is not None and each.cells == middle[0].size and (each.alone or low != high):
+            kind = "at_one" if each.alone else "over"
             scale = f"{SCALES[each.best_scale]:g}"
             said.append(t(f"learning_map.{kind}_{name}", scale=scale, low=low, high=high))
     if any(each.diverged for each in found.values()):

@@ -64,6 +64,10 @@ def find(config: TrainingConfig) -> Pair | None:
     """Both runs, if there are any: of this tab before it was reloaded, or of somebody else."""
     pool, viewer = shared.pool(), shared.viewer()
     views = dict(
-        zip(("with", "without"), (pool.find(job, viewer) for job in jobs_of(config)), strict=True)
+        zip(
+            ("with", "without"),
+            (pool.find_good(job, viewer) for job in jobs_of(config)),
+            strict=True,
+        )
     )
     return None if None in views.values() else Pair(config, views)

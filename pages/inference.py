@@ -44,6 +44,7 @@ from bn_ui.text import group, prose, questions, t
 CHAPTER = "inference"
 CHART = "inf_chart"
 GUESS = "inf_guess"
+STARTED = "inf_started"  # what this tab has asked for: its failure is told, somebody else's is not
 
 # Running statistics.
 ALPHA = url.number("inf_alpha", 0.1, *figures.ALPHA_RANGE)
@@ -270,7 +271,9 @@ def network() -> None:
 def trained_in_the_pool(settings: TrainingConfig) -> Finished | None:
     """The end of the training, when it is there; until then, how far it is."""
     job = job_of(settings)
-    view = pool().find(job, viewer()) or start(job)
+    mine = st.session_state.get(STARTED) == job.identity
+    found = pool().find(job, viewer()) if mine else pool().find_good(job, viewer())
+    view = found or start(job)
     if view is None:
         return None
     now = view.snapshot()
@@ -295,6 +298,7 @@ def end_of(view: View) -> Finished:
 
 def start(job: Job) -> View | None:
     """Ask for a run; None if the queue is full, which is said."""
+    st.session_state[STARTED] = job.identity
     try:
         return pool().submit(job, viewer())
     except state.Refused as refused:

@@ -104,14 +104,27 @@ class Pool:
                 run = self._enqueue(job, settings, viewer)
             return self._view(run, viewer)
 
+    def find_good(self, job: Job, viewer: str) -> View | None:
+        """The job's run unless it was stopped or has failed: what is shown to somebody who has not
+        asked for it. Starts nothing."""
+        with self._lock:
+            run = self._runs.get(job.identity)
+            if run is not None and run.state in (state.STOPPED, state.FAILED):
+                return None
+        return self.find(job, viewer)
+
     def find(self, job: Job, viewer: str) -> View | None:
         """The job's run if there is one, however it ended; starts nothing.
 
         One that is not in memory is looked for on disk, which takes milliseconds.
         """
         with self._lock:
-            if run := self._runs.get(job.identity):
-                return self._view(run, viewer)
+            run = self._runs.get(job.identity)
+            view = self._view(run, viewer) if run else None
+        if view is not None:
+            if self.store:
+                self.store.touch(job)
+            return view
         stored = self.store.load(job) if self.store else None
         if stored is None:
             return None
@@ -287,7 +300,7 @@ class Pool:
             if worker.process is None:
                 heard, gone = partial(self._heard, worker), partial(self._gone, worker)
                 worker.process = Process(heard, gone)
-        except OSError:
+        except Exception:  # no process, no thread: whatever it is, this thread goes on
             _log.exception("No worker process could be started")
             self._gone(worker)
         else:

@@ -34,7 +34,7 @@ class Limits:
     """
 
     waiting: int = 300
-    waiting_each: int = 8
+    waiting_each: int = 16
     ageing: float = 4.0
     unwatched: float = 120.0
     longest: float = 600.0

@@ -72,9 +72,13 @@ class Store:
             _log.warning("Removed a stored run that cannot be read: %s (%r)", path.name, error)
             _remove(path)
             return None
-        with contextlib.suppress(OSError):
-            os.utime(path)  # used just now: the last to make room
+        self.touch(job)
         return found
+
+    def touch(self, job: Job) -> None:
+        """Used just now, be it from memory: the last to make room."""
+        with contextlib.suppress(OSError):
+            os.utime(self._path(job))
 
     def save(self, job: Job, run: Stored) -> None:
         """Keep the run, and make room if need be."""

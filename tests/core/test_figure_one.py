@@ -93,9 +93,18 @@ def test_who_leads(with_bn: list[float], without: list[float], expected: Lead):
     assert lead(of(with_bn), of(without), classes=10) == expected
 
 
-def test_the_lead_is_that_of_the_medians():
-    with_bn, without = of([0.9], [0.5], [0.6]), of([0.1], [0.7], [0.8])
-    assert lead(with_bn, without, classes=10).ahead == "without"
+@pytest.mark.parametrize(
+    ("with_bn", "without", "ahead"),
+    [
+        ((0.9, 0.5, 0.6), (0.1, 0.7, 0.8), ""),
+        ((0.9, 0.82, 0.85), (0.1, 0.7, 0.8), "with"),
+        ((0.5, 0.6, 0.7), (0.71, 0.9, 0.8), "without"),
+        ((0.5, 0.6, 0.7), (0.7, 0.9, 0.8), ""),
+    ],
+)
+def test_who_leads_does_so_with_every_seed(with_bn, without, ahead):
+    of_both = [of(*([accuracy] for accuracy in each)) for each in (with_bn, without)]
+    assert lead(*of_both, classes=10).ahead == ahead
 
 
 def test_nobody_leads_before_there_is_a_step():

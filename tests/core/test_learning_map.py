@@ -167,10 +167,16 @@ def test_where_a_network_learns():
         ]
     )
     # Columns 1 and 3 have three learned cells each; the last has the higher accuracies.
-    assert reach(middle) == Reach(learned=8, diverged=2, cells=15, best_scale=3, rates=(1, 3))
+    assert reach(middle) == Reach(
+        learned=8, diverged=2, cells=15, best_scale=3, rates=(1, 3), alone=False
+    )
     # In column 1 the run of neighbours breaks off.
     assert reach(middle[:, :3]).best_scale == 1
     assert reach(middle[:, :3]).rates == (0, 1)
+    assert reach(middle[:, [0, 2]]).alone
+    parted = np.array([[0.9], [0.1], [0.9]])
+    assert reach(parted).rates == (0, 0)
+    assert not reach(parted).alone, "two rates will do, though they are no neighbours"
     nothing = reach(np.full((2, 2), 0.5))
     assert (nothing.learned, nothing.best_scale, nothing.rates) == (0, None, None)
 

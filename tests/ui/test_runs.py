@@ -680,3 +680,30 @@ def test_warm_tells_of_a_folder_that_cannot_be_written(tmp_path: Path):
 def test_warm_tells_of_a_run_that_fails(tmp_path: Path):
     with pytest.raises(RuntimeError, match="failed"):
         list(warm([job("broken", key="preset 7")], Store(tmp_path), workers=1))
+
+
+def test_a_stranger_is_not_shown_what_somebody_stopped(
+    make_pool: Callable[..., Pool], tmp_path: Path
+):
+    pool = make_pool(store=Store(tmp_path / "runs"))
+    short, long = job("curve", steps=3), job("endless", folder=str(tmp_path))
+    finished(pool.submit(short, "mine"))
+    assert pool.find_good(short, "stranger").snapshot().state == "done"
+    mine = pool.submit(long, "mine")
+    mine.wait(0, timeout=PATIENCE)
+    assert pool.find_good(long, "mine").snapshot().state == "running"
+    mine.stop()
+    assert pool.find_good(long, "stranger") is None
+    assert pool.find(long, "mine").snapshot().state == "stopped"
+
+
+def test_what_is_used_from_memory_is_used_on_disk(make_pool: Callable[..., Pool], tmp_path: Path):
+    """... and not the first to make room there."""
+    store = Store(tmp_path / "runs")
+    pool, wanted = make_pool(store=store), job("curve", steps=3)
+    finished(pool.submit(wanted, "mine"))
+    pool.close()  # waits for the write
+    (kept,) = [path for path in store.folder.iterdir() if path.is_file()]
+    os.utime(kept, (1, 1))
+    pool.find(wanted, "somebody")
+    assert kept.stat().st_mtime > 1
