@@ -50,7 +50,7 @@ PAINTED = """(() => {
     const page = document.querySelector('[data-testid=stApp]');
     return getComputedStyle(page).backgroundColor === wanted
         && [...document.querySelectorAll('.bn-figure')]
-            .every((figure) => figure.layout.paper_bgcolor === given);
+            .every((figure) => figure.layout?.paper_bgcolor === given);
 })()"""
 
 

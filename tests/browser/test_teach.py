@@ -77,13 +77,16 @@ def scanned(picture: Locator) -> str:
     return found.text
 
 
+TEXT = "document.querySelector('[data-testid=stMain]').innerText"
+
+
 def seen(there: Player, last: str) -> dict[str, Any]:
     """All that a reader of a step by step chapter sees, once its ``last`` words are there."""
     page = there.page
     page.locator("[data-testid=stMain]").get_by_text(last).first.wait_for()
     there.ready()
     return {
-        "text": page.locator("[data-testid=stMain]").inner_text(),
+        "text": page.evaluate(f"bn.still(() => {TEXT}, bn.idle)"),
         "query": sorted(parse_qsl(urlsplit(page.url).query)),
         "boxes": page.locator("textarea, input:not([type=range])").evaluate_all(
             "all => all.map((box) => box.value)"
