@@ -5,6 +5,7 @@ import io
 import re
 import warnings
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,10 @@ from bn_ui.text import LANGUAGES, labels
 from bn_ui.url import Field
 from tests.decoded import Decoded, apply, decode, themed
 from tests.page_definitions import definitions
-from tests.ui.test_distributions import ROUTER, checked, kept, pick
+from tests.ui.test_distributions import checked, kept, pick
+from tests.ui.test_small_batch import arrived as by_link
 
+arrived = partial(by_link, "gradient_check")  # the page as a link opens it: covered
 PAGE = definitions("gradient_check")
 
 
@@ -40,23 +43,8 @@ FWD = forward_train(X, GAMMA, BETA)
 DY = half_squared_error(FWD.y, TARGET)[1]
 
 
-def arrived(**query: Any) -> AppTest:
-    """The page, opened with a link.
-
-    A test starts at "/", where another chapter is, which knows nothing of this one's parameters.
-    """
-    app = AppTest.from_file(ROUTER, default_timeout=60)
-    app.context = {"locale": "en-US"}
-    link = {key: str(value) for key, value in query.items()}
-    app.query_params = {"lang": link["lang"]} if "lang" in link else {}
-    app.run()
-    app.switch_page("../pages/gradient_check.py")
-    app.query_params = link
-    return checked(app.run())
-
-
 def opened(**query: Any) -> AppTest:
-    """... and uncovered."""
+    """The page, uncovered."""
     return checked(arrived(**query).button(key="gc_guess_show").click().run())
 
 

@@ -6,6 +6,7 @@ import re
 import warnings
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,10 @@ from bn_ui.text import LANGUAGES, labels, questions
 from tests.decoded import Decoded, apply, decode
 from tests.inline_pool import InlinePool, View
 from tests.page_definitions import definitions
-from tests.ui.test_distributions import ROUTER, checked, kept, pick
+from tests.ui.test_distributions import checked, kept, pick
+from tests.ui.test_small_batch import arrived as by_link
 
+arrived = partial(by_link, "inference")  # the page as a link opens it: covered
 PAGE = definitions("inference")
 DATA = training_data("spirals").first(1000)
 CHARTS = ("inf_chart", "inf_ways_chart", "inf_mates_chart")
@@ -46,20 +49,8 @@ def end() -> Finished:
     return trained(PAGE.config()).finished
 
 
-def arrived(**query: Any) -> AppTest:
-    """The page, opened with a link."""
-    app = AppTest.from_file(ROUTER, default_timeout=60)
-    app.context = {"locale": "en-US"}
-    link = {key: str(value) for key, value in query.items()}
-    app.query_params = {"lang": link["lang"]} if "lang" in link else {}
-    app.run()
-    app.switch_page("../pages/inference.py")
-    app.query_params = link
-    return checked(app.run())
-
-
 def opened(**query: Any) -> AppTest:
-    """... and uncovered."""
+    """The page, uncovered."""
     return checked(arrived(**query).button(key="inf_guess_show").click().run())
 
 

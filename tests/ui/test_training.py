@@ -7,6 +7,7 @@ import math
 import re
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,8 +28,10 @@ from bn_ui.text import LANGUAGES, labels
 from tests.decoded import Decoded, apply, decode, themed
 from tests.page_definitions import definitions
 from tests.ui.inline_pool import InlinePool, small
-from tests.ui.test_distributions import ROUTER, checked, kept, pick
+from tests.ui.test_distributions import checked, kept, pick
+from tests.ui.test_small_batch import arrived as by_link
 
+arrived = partial(by_link, "training")  # the page as a link opens it: covered
 PAGE = definitions("training")
 TINY = {"train_steps": 20, "train_depth": 2, "train_width": 8, "train_m": 16}
 
@@ -40,20 +43,8 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> InlinePool:
     return inline
 
 
-def arrived(**query: Any) -> AppTest:
-    """The page, opened with a link."""
-    app = AppTest.from_file(ROUTER, default_timeout=60)
-    app.context = {"locale": "en-US"}
-    link = {key: str(value) for key, value in query.items()}
-    app.query_params = {"lang": link["lang"]} if "lang" in link else {}
-    app.run()
-    app.switch_page("../pages/training.py")
-    app.query_params = link
-    return checked(app.run())
-
-
 def opened(**query: Any) -> AppTest:
-    """... and uncovered."""
+    """The page, uncovered."""
     return checked(arrived(**query).button(key="train_guess_show").click().run())
 
 
