@@ -7,6 +7,7 @@ the part's parameters where the optimiser finds them. For :mod:`bn_core.engine` 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -205,17 +206,17 @@ class BatchNormByRunning(BatchNorm):
         return np.multiply(dy, self._scale, out=self._centred)
 
 
-class Activation:
+class Activation(ABC):
     """a = f(y). The slope comes from the output, which for these functions is enough."""
 
     def __init__(self, like: FloatArray) -> None:
         self._a, self._slope = np.empty_like(like), np.empty_like(like)
 
-    def forward(self, x: FloatArray) -> FloatArray:
-        raise NotImplementedError
+    @abstractmethod
+    def forward(self, x: FloatArray) -> FloatArray: ...
 
-    def backward(self, dy: FloatArray) -> FloatArray:
-        raise NotImplementedError
+    @abstractmethod
+    def backward(self, dy: FloatArray) -> FloatArray: ...
 
 
 class Sigmoid(Activation):
