@@ -14,7 +14,7 @@ import streamlit as st
 from bn_ui.runs import shared
 from bn_ui.runs import words as run_words
 from bn_ui.runs.jobs import Job
-from bn_ui.runs.pool import View
+from bn_ui.runs.pool import View, unbroken
 from bn_ui.runs.state import DONE, FAILED, STOPPED, Refused, Snapshot
 from bn_ui.text import t
 
@@ -28,7 +28,7 @@ def shown(name: str, jobs: Jobs) -> Views:
     kept: dict[str, View] = st.session_state.get(_key(name), {})
     pool, viewer = shared.pool(), shared.viewer()
     views = {
-        key: kept.get(job.identity) or pool.find_good(job, viewer) for key, job in jobs.items()
+        key: kept.get(job.identity) or unbroken(pool.find(job, viewer)) for key, job in jobs.items()
     }
     found = {key: view for key, view in views.items() if view is not None}
     st.session_state[_key(name)] = {jobs[key].identity: view for key, view in found.items()}

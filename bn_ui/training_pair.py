@@ -11,7 +11,7 @@ from bn_core.training_data import DATA_SETS
 from bn_ui.figures.training import NETWORKS
 from bn_ui.presets_training import pair as jobs_of
 from bn_ui.runs import shared
-from bn_ui.runs.pool import View
+from bn_ui.runs.pool import View, unbroken
 from bn_ui.runs.state import DONE, Refused, Snapshot
 
 
@@ -66,7 +66,7 @@ def find(config: TrainingConfig) -> Pair | None:
     views = dict(
         zip(
             ("with", "without"),
-            (pool.find_good(job, viewer) for job in jobs_of(config)),
+            (unbroken(pool.find(job, viewer)) for job in jobs_of(config)),
             strict=True,
         )
     )

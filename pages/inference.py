@@ -37,7 +37,7 @@ from bn_ui.quiz import QUIZ_SEED, quiz
 from bn_ui.runs import state, words
 from bn_ui.runs.jobs import Job
 from bn_ui.runs.networks import job as job_of
-from bn_ui.runs.pool import View
+from bn_ui.runs.pool import View, unbroken
 from bn_ui.runs.shared import pool, viewer
 from bn_ui.text import group, prose, questions, t
 
@@ -272,8 +272,8 @@ def trained_in_the_pool(settings: TrainingConfig) -> Finished | None:
     """The end of the training, when it is there; until then, how far it is."""
     job = job_of(settings)
     mine = st.session_state.get(STARTED) == job.identity
-    found = pool().find(job, viewer()) if mine else pool().find_good(job, viewer())
-    view = found or start(job)
+    found = pool().find(job, viewer())
+    view = (found if mine else unbroken(found)) or start(job)
     if view is None:
         return None
     now = view.snapshot()

@@ -44,11 +44,6 @@ class InlinePool:
     views: dict[str, View] = field(default_factory=dict)
     submitted: list[Job] = field(default_factory=list)
 
-    def find_good(self, job: Job, viewer: str) -> View | None:
-        found = self.find(job, viewer)
-        bad = found is not None and found.snapshot().state in ("stopped", "failed")
-        return None if bad else found
-
     def find(self, job: Job, viewer: str) -> View | None:
         return self.views.get(job.identity)
 

@@ -104,15 +104,6 @@ class Pool:
                 run = self._enqueue(job, settings, viewer)
             return self._view(run, viewer)
 
-    def find_good(self, job: Job, viewer: str) -> View | None:
-        """The job's run unless it was stopped or has failed: what is shown to somebody who has not
-        asked for it. Starts nothing."""
-        with self._lock:
-            run = self._runs.get(job.identity)
-            if run is not None and run.state in (state.STOPPED, state.FAILED):
-                return None
-        return self.find(job, viewer)
-
     def find(self, job: Job, viewer: str) -> View | None:
         """The job's run if there is one, however it ended; starts nothing.
 
@@ -407,3 +398,10 @@ class View:
     def _reached(self, n: int | None) -> bool:
         snapshot = self.snapshot()
         return snapshot.over or (n is not None and snapshot.events > n)
+
+
+def unbroken(view: View | None) -> View | None:
+    """A view, unless its run was stopped or has failed: what may be shown to somebody who has not
+    asked for it."""
+    broken = view is not None and view.snapshot().state in (state.STOPPED, state.FAILED)
+    return None if broken else view

@@ -40,11 +40,6 @@ class FakePool:
     views: dict[str, FakeView] = field(default_factory=dict)
     asked: list[Any] = field(default_factory=list)
 
-    def find_good(self, job: Job, viewer: str) -> FakeView | None:
-        found = self.find(job, viewer)
-        bad = found is not None and found.snapshot().state in ("stopped", "failed")
-        return None if bad else found
-
     def find(self, job: Job, viewer: str) -> FakeView | None:
         return self.views.get(job.identity)
 

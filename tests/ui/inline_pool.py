@@ -81,11 +81,6 @@ class InlinePool:
             run = self.runs[job.identity] = self._made(job)
         return View(run)
 
-    def find_good(self, job: Job, viewer: str) -> View | None:
-        found = self.find(job, viewer)
-        bad = found is not None and found.snapshot().state in ("stopped", "failed")
-        return None if bad else found
-
     def find(self, job: Job, viewer: str) -> View | None:
         run = self.runs.get(job.identity)
         return None if run is None else View(run)

@@ -19,7 +19,7 @@ import pytest
 
 from bn_ui.runs.frames import packed, unpacked
 from bn_ui.runs.jobs import Job, version_of
-from bn_ui.runs.pool import Pool, View
+from bn_ui.runs.pool import Pool, View, unbroken
 from bn_ui.runs.process import ROOT
 from bn_ui.runs.state import Limits, Refused, Run
 from bn_ui.runs.store import Store
@@ -688,12 +688,12 @@ def test_a_stranger_is_not_shown_what_somebody_stopped(
     pool = make_pool(store=Store(tmp_path / "runs"))
     short, long = job("curve", steps=3), job("endless", folder=str(tmp_path))
     finished(pool.submit(short, "mine"))
-    assert pool.find_good(short, "stranger").snapshot().state == "done"
+    assert unbroken(pool.find(short, "stranger")).snapshot().state == "done"
     mine = pool.submit(long, "mine")
     mine.wait(0, timeout=PATIENCE)
-    assert pool.find_good(long, "mine").snapshot().state == "running"
+    assert unbroken(pool.find(long, "mine")).snapshot().state == "running"
     mine.stop()
-    assert pool.find_good(long, "stranger") is None
+    assert unbroken(pool.find(long, "stranger")) is None
     assert pool.find(long, "mine").snapshot().state == "stopped"
 
 
