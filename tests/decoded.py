@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from bn_ui.figures.changes import Change
+from bn_ui.live_chart.message import encode
+from bn_ui.palette import chart_palette
+
+# What the script takes from the page's own theme.
+FROM_THE_PAGE = {"text": "#123456", "background": "#ffffff", "border": "#654321", "font": "serif"}
 
 
 @dataclass(frozen=True)
@@ -83,3 +92,18 @@ def themed(node: Any, palette: dict[str, str]) -> Any:
     if isinstance(node, dict):
         return {key: themed(value, palette) for key, value in node.items()}
     return [themed(item, palette) for item in node] if isinstance(node, list) else node
+
+
+def as_drawn(
+    source: Mapping[str, Any],
+    changes: Sequence[Change],
+    layout: str = "layout",
+    theme: str = "light",
+    row: int = 0,
+) -> tuple[dict[str, Any], list[float]]:
+    """A picture as the browser hands it to Plotly, colours and numbers filled in, and the numbers
+    of its table."""
+    figure = deepcopy({"data": source["data"], "layout": source[layout]})
+    figure = themed(figure, chart_palette()[theme] | FROM_THE_PAGE)
+    numbers = apply(figure, decode(encode({}, changes, [])).base, row)
+    return figure, numbers or []

@@ -23,10 +23,9 @@ from bn_ui.small_batch import DY, LIMITS, TARGET
 from bn_ui.step_player.formulas import plain
 from bn_ui.step_player.lesson import LEVELS, blanks, hidden
 from bn_ui.text import LANGUAGES, labels
-from tests.decoded import Decoded, apply, decode, themed
+from tests.decoded import FROM_THE_PAGE, Decoded, apply, decode, themed
 from tests.page_definitions import definitions
 from tests.ui.test_distributions import checked, kept, pick
-from tests.ui.test_figures import FROM_THE_PAGE
 from tests.ui.test_forward import message, numbers
 from tests.ui.test_small_batch import (
     X0,

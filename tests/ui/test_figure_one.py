@@ -26,11 +26,12 @@ from bn_ui.palette import chart_palette
 from bn_ui.runs import shared
 from bn_ui.runs.jobs import Event, Job
 from bn_ui.text import LANGUAGES, labels
-from tests.decoded import Decoded, apply, decode, themed
+from tests.decoded import FROM_THE_PAGE, Decoded, apply, decode, themed
 from tests.ui.fake_pool import FakePool
+from tests.ui.test_distributions import checked
+from tests.ui.test_small_batch import press
 
 STEPS = 2000  # instead of 50,000; there is a snapshot of step 1,000
-FROM_THE_PAGE = {"text": "#123456", "background": "#ffffff", "border": "#654321", "font": "serif"}
 
 
 @cache
@@ -70,22 +71,11 @@ def opened(lang: str = "en", **query: str) -> AppTest:
     app = AppTest.from_function(script, default_timeout=60)
     app.session_state["lang"] = lang
     app.query_params = query
-    return ran(app)
-
-
-def ran(app: AppTest) -> AppTest:
-    app = app.run()
-    assert not app.exception
-    return app
-
-
-def press(app: AppTest, what: str) -> AppTest:
-    app.button(key=f"figure_one_{what}").click()
-    return ran(app)
+    return checked(app.run())
 
 
 def computed(lang: str = "en", **query: str) -> AppTest:
-    return press(opened(lang, **query), "start")
+    return press(opened(lang, **query), "figure_one_start")
 
 
 def chart(app: AppTest) -> Decoded:
@@ -216,7 +206,7 @@ def test_nothing_is_computed_before_it_is_asked_for(pool: FakePool, lang: str):
     assert pool.asked == []
     assert len(app.info) == 1
     assert not app.table
-    press(app, "start")
+    press(app, "figure_one_start")
     assert pool.asked == list(runs("digits").values())
 
 
@@ -273,12 +263,12 @@ def test_runs_that_go_on_and_are_stopped(pool: FakePool):
     assert app.table[0].value.iloc[0, 2] == "–", "the end is not there yet"
     assert "guessing has" not in texts(app)
     assert "is ahead" in texts(app)
-    app = press(app, "stop")
+    app = press(app, "figure_one_stop")
     assert all(view.stopped for view in pool.views.values())
     assert "Stopped after" in app.warning[0].value
     assert chart(app).base
     pool.share = 1.0
-    assert "guessing has" in texts(press(app, "start"))
+    assert "guessing has" in texts(press(app, "figure_one_start"))
 
 
 def test_a_queue_that_takes_some_runs_only(pool: FakePool):
@@ -287,7 +277,7 @@ def test_a_queue_that_takes_some_runs_only(pool: FakePool):
     assert "3 runs waiting" in app.warning[0].value
     assert not app.button(key="figure_one_start").disabled
     pool.most = 100
-    assert press(app, "start").button(key="figure_one_start").disabled
+    assert press(app, "figure_one_start").button(key="figure_one_start").disabled
 
 
 def test_what_was_computed_is_found_again(pool: FakePool):
@@ -342,9 +332,9 @@ def test_both_experiments_on_the_page_of_a_chapter(pool: FakePool, present: str)
     app = AppTest.from_function(page, default_timeout=60)
     app.session_state["lang"], app.session_state["present"] = "en", present
     app.query_params = {"map_depth": "3", "fig1_unit": "2"}
-    app = ran(app)
+    app = checked(app.run())
     assert {element.key for element in app.get("bidi_component")} == {"map_chart"}
     kept = {key: app.query_params[key] for key in ("map_depth", "fig1_unit")}
     assert kept == {"map_depth": "3", "fig1_unit": "2"}
-    press(app, "start")
+    press(app, "figure_one_start")
     assert pool.asked == list(runs("digits").values())

@@ -3,7 +3,6 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,13 @@ from bn_core.summaries import batch_noise
 from bn_core.sweeps import Passage, own_axis, passage
 from bn_ui.figures import distributions as figures
 from bn_ui.figures.changes import Change
-from bn_ui.live_chart.message import encode
 from bn_ui.palette import BACKGROUNDS, COLOURS, MARKDOWN_NAMES, chart_palette
 from bn_ui.text import LANGUAGES, labels
-from tests.decoded import apply, decode, themed
+from tests.decoded import FROM_THE_PAGE, as_drawn
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = bn_ui.component.SHARED.read_text("utf-8")
 THEMES = ("light", "dark")
-# What the script takes from the page's own theme.
-FROM_THE_PAGE = {"text": "#123456", "background": "#ffffff", "border": "#654321", "font": "serif"}
 
 Pictures = dict[str, tuple[dict[str, Any], list[Change]]]
 
@@ -68,11 +64,7 @@ NAMES = list(PICTURES)
 
 def drawn(name: str, layout: str, theme: str = "light") -> dict[str, Any]:
     """The picture as the browser hands it to Plotly: colours and numbers filled in."""
-    source, changes = PICTURES[name]
-    figure = deepcopy({"data": source["data"], "layout": source[layout]})
-    figure = themed(figure, chart_palette()[theme] | FROM_THE_PAGE)
-    apply(figure, decode(encode({}, changes, [])).base, 0)
-    return figure
+    return as_drawn(*PICTURES[name], layout, theme)[0]
 
 
 def tokens(node: Any) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """The backward chapter's pictures: Plotly takes them, and their heights are the core's numbers."""
 
 import re
-from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
@@ -15,11 +14,10 @@ from bn_core.descent import descend
 from bn_core.upstream import half_squared_error
 from bn_ui.figures import backward as figures
 from bn_ui.figures.changes import Change
-from bn_ui.live_chart.message import encode
 from bn_ui.palette import chart_palette
 from bn_ui.text import LANGUAGES
-from tests.decoded import apply, decode, themed
-from tests.ui.test_figures import FROM_THE_PAGE, THEMES, axes, shape, tokens, words
+from tests.decoded import FROM_THE_PAGE, as_drawn
+from tests.ui.test_figures import THEMES, axes, shape, tokens, words
 
 OFFSETS = np.array([-40.0, -3.0, -0.1, 0.0, 0.1, 3.0, 40.0])
 RATES = np.linspace(0, 1, 11)
@@ -73,11 +71,7 @@ PICTURES = pictures()
 
 def drawn(name: str, layout: str = "layout", theme: str = "light", row: int = 0) -> dict[str, Any]:
     """The picture as the browser hands it to Plotly: colours and numbers filled in."""
-    source, changes = PICTURES[name]
-    figure = deepcopy({"data": source["data"], "layout": source[layout]})
-    figure = themed(figure, chart_palette()[theme] | FROM_THE_PAGE)
-    apply(figure, decode(encode({}, changes, [])).base, row)
-    return figure
+    return as_drawn(*PICTURES[name], layout, theme, row)[0]
 
 
 @pytest.mark.parametrize("layout", ["layout", "narrow"])

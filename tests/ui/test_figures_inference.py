@@ -1,6 +1,5 @@
 """Pictures of the Inference chapter, handed to Plotly and read back."""
 
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,10 @@ from bn_core.inference import Evaluation
 from bn_core.running import Stream, stream
 from bn_ui.figures import inference as figures
 from bn_ui.figures.changes import Change
-from bn_ui.live_chart.message import encode
 from bn_ui.palette import chart_palette
 from bn_ui.text import LANGUAGES
-from tests.decoded import apply, decode, themed
-from tests.ui.test_figures import FROM_THE_PAGE, THEMES, axes, shape, tokens, words
+from tests.decoded import FROM_THE_PAGE, as_drawn
+from tests.ui.test_figures import THEMES, axes, shape, tokens, words
 
 STREAMS = {
     "opening": stream(16, 100, 0),
@@ -48,11 +46,7 @@ PICTURES = pictures()
 
 
 def drawn(name: str, layout: str, theme: str = "light") -> dict[str, Any]:
-    source, changes = PICTURES[name]
-    figure = deepcopy({"data": source["data"], "layout": source[layout]})
-    figure = themed(figure, chart_palette()[theme] | FROM_THE_PAGE)
-    apply(figure, decode(encode({}, changes, [])).base, 0)
-    return figure
+    return as_drawn(*PICTURES[name], layout, theme)[0]
 
 
 @pytest.mark.parametrize("layout", ["layout", "narrow"])

@@ -18,8 +18,8 @@ from bn_ui.figures import training as figures
 from bn_ui.live_chart.message import encode
 from bn_ui.palette import chart_palette
 from bn_ui.text import LANGUAGES
-from tests.decoded import apply, decode, themed
-from tests.ui.test_figures import FROM_THE_PAGE, THEMES, axes, shape, tokens, words
+from tests.decoded import FROM_THE_PAGE, apply, as_drawn, decode, themed
+from tests.ui.test_figures import THEMES, axes, shape, tokens, words
 
 BASE = TrainingConfig(
     depth=3, width=8, steps=40, moments=12, batch_size=20, train_size=400, learning_rate=0.5
@@ -58,10 +58,7 @@ def drawn(
     made: figures.Drawing, at: int, layout: str = "layout", theme: str = "light"
 ) -> tuple[dict[str, Any], list[float]]:
     """The picture at a moment as the browser hands it to Plotly, and its numbers."""
-    figure = deepcopy({"data": made.figure["data"], "layout": made.figure[layout]})
-    figure = themed(figure, chart_palette()[theme] | FROM_THE_PAGE)
-    numbers = apply(figure, decode(encode({}, made.base(at), [])).base, 0)
-    return figure, numbers or []
+    return as_drawn(made.figure, made.base(at), layout, theme)
 
 
 every_run = pytest.mark.parametrize("name", RUNS)

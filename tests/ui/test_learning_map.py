@@ -26,11 +26,12 @@ from bn_ui.runs.jobs import Job
 from bn_ui.runs.pool import Pool
 from bn_ui.runs.store import Store, Stored
 from bn_ui.text import LANGUAGES, labels
-from tests.decoded import decode, themed
+from tests.decoded import FROM_THE_PAGE, decode, themed
 from tests.ui.fake_pool import FakePool
+from tests.ui.test_distributions import checked
+from tests.ui.test_small_batch import press
 
 SHAPE = MAP.shape
-FROM_THE_PAGE = {"text": "#123456", "background": "#ffffff", "border": "#654321", "font": "serif"}
 
 
 def accuracy(network: str, row: int, column: int, seed: int) -> float:
@@ -78,22 +79,11 @@ def opened(lang: str = "en", linked: bool = False, **query: str) -> AppTest:
     app = AppTest.from_function(script, default_timeout=60, kwargs={"linked": linked})
     app.session_state["lang"] = lang
     app.query_params = query
-    return ran(app)
-
-
-def ran(app: AppTest) -> AppTest:
-    app = app.run()
-    assert not app.exception
-    return app
+    return checked(app.run())
 
 
 def computed(lang: str = "en", **query: Any) -> AppTest:
-    return press(opened(lang, **query), "start")
-
-
-def press(app: AppTest, what: str) -> AppTest:
-    app.button(key=f"learning_map_{what}").click()
-    return ran(app)
+    return press(opened(lang, **query), "learning_map_start")
 
 
 def header(app: AppTest) -> dict[str, Any]:
@@ -245,7 +235,7 @@ def test_nothing_is_computed_before_it_is_asked_for(pool: FakePool, lang: str):
     assert "294" in app.info[0].value
     assert not app.table
     assert all(row == [None] * 7 for row in header(app)["figure"]["data"][0]["z"])
-    assert press(app, "start").button(key="learning_map_start").disabled
+    assert press(app, "learning_map_start").button(key="learning_map_start").disabled
     assert pool.asked == [MAP]
 
 
@@ -271,12 +261,12 @@ def test_a_map_that_is_going_on_tells_of_the_cells_it_has(pool: FakePool):
     assert "without BN, 4 of 25." in texts(app)
     assert not app.button(key="learning_map_stop").disabled
     assert "50%" in app.get("progress")[0].proto.text
-    app = press(app, "stop")
+    app = press(app, "learning_map_stop")
     assert "Stopped after" in app.warning[0].value
     assert "24 of 24 cells" in texts(app), "what there is stays"
     assert not app.get("progress")
     pool.share = 1.0
-    assert "42 of 49 cells" in texts(press(app, "start"))
+    assert "42 of 49 cells" in texts(press(app, "learning_map_start"))
 
 
 def test_a_full_queue_is_told(pool: FakePool):
@@ -304,7 +294,7 @@ def test_the_framed_cell_seed_by_seed(pool: FakePool, lang: str):
     assert diverged in header(app)["alt"]
     assert "91.0\u00a0%" in header(app)["alt"]
     app.selectbox(key="map_scale").set_value("2")
-    ran(app)
+    checked(app.run())
     assert app.table[0].value.iloc[0, 4] == "97.0\u00a0%"
     assert app.query_params["map_scale"] == "2"
 
