@@ -40,6 +40,7 @@ def predict(question: Question, key: str) -> bool:
         label_visibility="collapsed",
         persist_state="session",
         width="stretch",
+        wrap=True,  # left to Streamlit, options in a column are a strip that is cut off on a phone
     )
     if url.value(REVEALED) == "1":
         return True

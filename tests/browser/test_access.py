@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import Page
 
 from bn_core.sweeps import FIXED_AXIS
+from bn_ui.chapters import LESSONS
 from bn_ui.figures.distributions import positions
 from bn_ui.palette import BACKGROUNDS, COLOURS
 from bn_ui.text import LANGUAGES, labels
@@ -104,6 +106,18 @@ class TestPhone:
                     .map((e) => [e.tagName, e.className, e.scrollWidth, e.clientWidth])"""
             )
             assert not wide, query
+
+    @pytest.mark.parametrize("chapter", [lesson.name for lesson in LESSONS])
+    def test_every_option_is_in_sight(self, tab: Callable[..., tuple[Page, str]], chapter: str):
+        page, home = tab(phone=True)
+        page.goto(f"{home}/{chapter}?lang=en")
+        page.locator("[class*=_quiz_clear] button").wait_for()
+        cut_off = page.evaluate(
+            """() => [...document.querySelectorAll('[data-testid=stButtonGroup] button')]
+                .filter((b) => b.getBoundingClientRect().right > innerWidth)
+                .map((b) => b.innerText)"""
+        )
+        assert not cut_off
 
     def test_turning_it_draws_the_other_layout(self, lab: Callable[..., Lab]):
         tab = lab(phone=True)
