@@ -182,7 +182,7 @@ def compare(
         return _diverged(with_bn, without, ended, classes)
     a, b = with_bn.accuracies[rows], without.accuracies[others]
     leads = np.where(np.abs(a - b) <= tolerance + _ROUNDING, 0, np.sign(a - b)).astype(int)
-    leads[np.maximum(a, b) <= 1 / classes + LEARNED] = 0  # luck, not learning
+    leads[~beats_guessing(np.maximum(a, b), classes)] = 0
     found = _seen(with_bn, rows[-1], without, others[-1], classes)
     if not (found.learned_with or found.learned_without):
         return replace(found, outcome=NEITHER)
@@ -211,8 +211,8 @@ def _seen(a: Record, at: int, b: Record, other: int, classes: int) -> Comparison
         accuracy_without=accuracies[1],
         loss_with=losses[0],
         loss_without=losses[1],
-        learned_with=_learned(accuracies[0], classes),
-        learned_without=_learned(accuracies[1], classes),
+        learned_with=bool(beats_guessing(accuracies[0], classes)),
+        learned_without=bool(beats_guessing(accuracies[1], classes)),
     )
 
 
@@ -231,6 +231,15 @@ def _diverged(a: Record, b: Record, ended: tuple[bool, bool], classes: int) -> C
     )
 
 
+def beats_guessing(accuracy: ArrayLike, classes: int) -> NDArray[np.bool_]:
+    """Where a held-out accuracy is more than guessing and :data:`LEARNED` would give.
+
+    By its answers alone: large weights make a network that answers well lose much where it is
+    wrong, so that its loss says nothing here.
+    """
+    return np.asarray(accuracy) > 1 / classes + LEARNED
+
+
 def gradient_ratio(norms: ArrayLike) -> float:
     r"""How much larger the gradient of the first hidden layer's weights is than the last one's.
 
@@ -247,9 +256,3 @@ def gradient_ratio(norms: ArrayLike) -> float:
     """
     first, last = np.asarray(norms, dtype=np.float64)[[0, -2]]
     return float(first / last) if last > 0 and math.isfinite(first) else math.nan
-
-
-def _learned(accuracy: float, classes: int) -> bool:
-    """By what it answers. Large weights make a network that answers well lose much where it is
-    wrong: its loss says nothing here."""
-    return bool(accuracy > 1 / classes + LEARNED)

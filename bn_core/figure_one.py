@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bn_core.comparison import beats_guessing
 from bn_core.snapshots import PERCENTILES, Snapshot
 from bn_core.training_config import NO_BN, TrainingConfig
 from bn_core.training_data import DATA_SETS
@@ -30,9 +31,6 @@ DATA = ("digits", "fashion_mnist")
 SEEDS = (0, 1, 2)
 EARLY = 1000
 """The step, beside the last, at which the networks are compared. There is a snapshot of it."""
-
-LUCK = 0.05
-"""So much accuracy more than guessing has may be luck."""
 
 FALL = 0.02
 """A network that ends so much below its own best accuracy has got worse."""
@@ -139,7 +137,7 @@ def lead(with_bn: Curves, without: Curves, classes: int) -> Lead | None:
     """Who is ahead in held-out accuracy, and since when; None before the first common step.
 
     A network is ahead where its worst seed is better than the best of the other; nobody is as long
-    as neither has more than guessing and :data:`LUCK` would give.
+    as neither beats guessing.
     """
     n = min(len(with_bn.steps), len(without.steps))
     if not n:
@@ -147,7 +145,7 @@ def lead(with_bn: Curves, without: Curves, classes: int) -> Lead | None:
     a, b = with_bn.values[:, :n], without.values[:, :n]
     sides = (a.min(axis=0) > b.max(axis=0) + _ROUNDING).astype(int)
     sides -= b.min(axis=0) > a.max(axis=0) + _ROUNDING
-    sides[np.maximum(with_bn.median[:n], without.median[:n]) <= 1 / classes + LUCK] = 0
+    sides[~beats_guessing(np.maximum(with_bn.median[:n], without.median[:n]), classes)] = 0
     steps = with_bn.steps[:n]
     names = {1: "with", -1: "without", 0: ""}
     others = np.flatnonzero(sides != sides[-1])

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bn_core._checks import checked_int
+from bn_core.comparison import LEAD, beats_guessing
 from bn_core.snapshots import Snapshot
 from bn_core.training import Finished, train
 from bn_core.training_config import LIMITS, NO_BN, TrainingConfig
@@ -36,12 +37,6 @@ DIVERGED = -math.inf
 
 TARGET = 0.8
 """A cell with at least this held-out accuracy counts as learned."""
-
-MARGIN = 0.02
-"""Held-out accuracies that are no further apart than this count as equal."""
-
-LUCK = 0.05
-"""A network with no more accuracy than guessing has and this on top is ahead of nobody."""
 
 MOST_VALUES, MOST_SEEDS = 9, 5
 MOST_COST = 60.0
@@ -215,13 +210,13 @@ def reach(middle: FloatArray) -> Reach:
 
 def ahead(middle: FloatArray, classes: int) -> dict[str, NDArray[np.bool_]]:
     """In which cells each network is ahead of the other, from both networks' medians: by more than
-    :data:`MARGIN`, and with more accuracy than :data:`LUCK` would give it."""
+    :data:`~bn_core.comparison.LEAD`, and better than guessing."""
     comparable = ~np.isnan(middle).any(axis=0)
     found = {}
     for mine, other in (NETWORKS, NETWORKS[::-1]):
         a, b = middle[NETWORKS.index(mine)], middle[NETWORKS.index(other)]
-        more = a > np.where(np.isneginf(b), DIVERGED, b + MARGIN + _ROUNDING)
-        found[mine] = comparable & more & (a > 1 / classes + LUCK)
+        more = a > np.where(np.isneginf(b), DIVERGED, b + LEAD + _ROUNDING)
+        found[mine] = comparable & more & beats_guessing(a, classes)
     return found
 
 

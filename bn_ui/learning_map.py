@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from bn_core.comparison import LEAD
 from bn_core.learning_map import (
     DIVERGED,
-    MARGIN,
     NETWORKS,
     TARGET,
     LearningMapConfig,
@@ -147,7 +147,7 @@ def _sentences(config: LearningMapConfig, middle: np.ndarray) -> list[str]:
         said.append(t("learning_map.diverged", a=counts["with"], b=counts["without"]))
     sides = ahead(middle, DATA_SETS[config.base.data].classes)
     counts = {name: int(side.sum()) for name, side in sides.items()}
-    points = f"{100 * MARGIN:g}"
+    points = f"{100 * LEAD:g}"
     said.append(t("learning_map.ahead", a=counts["with"], b=counts["without"], points=points))
     if 0 < counts["without"] <= 5:
         cells = [
