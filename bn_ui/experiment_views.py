@@ -113,15 +113,14 @@ def joined(sentences: Sequence[str]) -> str:
 
 
 def _begin(name: str, jobs: Jobs) -> None:
-    """All of them. If the queue is full, those that it has taken go on."""
-    pool, viewer = shared.pool(), shared.viewer()
-    kept: dict[str, View] = {}
-    st.session_state[_key(name)] = kept
+    """All of them, or none if the queue has no room for all."""
     try:
-        for job in jobs.values():
-            kept[job.identity] = pool.submit(job, viewer)
+        views = shared.pool().submit_all([*jobs.values()], shared.viewer())
     except Refused as refused:
         st.session_state[_refused(name)] = refused
+    else:
+        pairs = zip(jobs.values(), views, strict=True)
+        st.session_state[_key(name)] = {job.identity: view for job, view in pairs}
 
 
 def _end(name: str, views: Views) -> None:

@@ -12,7 +12,7 @@ from bn_ui.figures.training import NETWORKS
 from bn_ui.presets_training import pair as jobs_of
 from bn_ui.runs import shared
 from bn_ui.runs.pool import View, unbroken
-from bn_ui.runs.state import DONE, Refused, Snapshot
+from bn_ui.runs.state import DONE, Snapshot
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +50,8 @@ class Pair:
 
 def start(config: TrainingConfig) -> Pair:
     """Both runs, begun or found. Raises Refused, having begun neither, if the queue is full."""
-    pool, viewer = shared.pool(), shared.viewer()
-    with_bn, without = jobs_of(config)
-    first = pool.submit(with_bn, viewer)
-    try:
-        return Pair(config, {"with": first, "without": pool.submit(without, viewer)})
-    except Refused:
-        first.stop()
-        raise
+    views = shared.pool().submit_all(jobs_of(config), shared.viewer())
+    return Pair(config, dict(zip(("with", "without"), views, strict=True)))
 
 
 def find(config: TrainingConfig) -> Pair | None:

@@ -277,23 +277,23 @@ def trained_in_the_pool(settings: TrainingConfig) -> Finished | None:
     if view is None:
         return None
     now = view.snapshot()
-    if now.state == state.DONE:
-        finished = end_of(view)
+    finished = end_of(view) if now.state == state.DONE else None
+    if finished:
         if finished.diverged_at is None:
             return finished
         st.warning(t("inference.diverged", step=finished.diverged_at), icon=":material/warning:")
         return None
     if now.over:
-        st.warning(words.sentence(now), icon=":material/warning:")
+        st.warning(words.sentence(view.snapshot()), icon=":material/warning:")
         st.button(t("inference.train_again"), key="inf_again", on_click=again, args=(job,))
         return None
     wait(job)
     return None
 
 
-def end_of(view: View) -> Finished:
-    """The last event of a run that is done."""
-    return next(event for event in view.since(0) if isinstance(event, Finished))
+def end_of(view: View) -> Finished | None:
+    """The last event of a run that is done; None if it was forgotten this moment."""
+    return next((event for event in view.since(0) if isinstance(event, Finished)), None)
 
 
 def start(job: Job) -> View | None:

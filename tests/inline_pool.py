@@ -47,6 +47,9 @@ class InlinePool:
     def find(self, job: Job, viewer: str) -> View | None:
         return self.views.get(job.identity)
 
+    def submit_all(self, jobs: Sequence[Job], viewer: str) -> list[View]:
+        return [self.submit(job, viewer) for job in jobs]
+
     def submit(self, job: Job, viewer: str) -> View:
         assert viewer
         if self.full:

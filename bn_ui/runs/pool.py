@@ -14,10 +14,11 @@ import pickle
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
+from typing import Any
 
 from bn_ui.runs import state
 from bn_ui.runs.frames import size, unpacked
@@ -94,15 +95,19 @@ class Pool:
 
         A run that was stopped or has failed is begun anew. Raises Refused if too many are waiting.
         """
-        found = self.find(job, viewer)
-        if found and found.snapshot().state not in (state.STOPPED, state.FAILED):
-            return found
-        settings = pickle.dumps(job.settings)
+        return self.submit_all([job], viewer)[0]
+
+    def submit_all(self, jobs: Sequence[Job], viewer: str) -> list[View]:
+        """The run of each job, as `submit`. Raises Refused, and begins none, if any has no room."""
+        for job in jobs:
+            self.find(job, viewer)  # from the disk into memory, without the lock
+        settings = [pickle.dumps(job.settings) for job in jobs]
         with self._lock:
-            run = self._runs.get(job.identity)
-            if run is None or run.state in (state.STOPPED, state.FAILED):
-                run = self._enqueue(job, settings, viewer)
-            return self._view(run, viewer)
+            self._make_room({job.identity for job in jobs if self._is_new(job)}, viewer)
+            for job, pickled in zip(jobs, settings, strict=True):
+                if self._is_new(job):
+                    self._enqueue(job, pickled, viewer)
+            return [self._view(self._runs[job.identity], viewer) for job in jobs]
 
     def find(self, job: Job, viewer: str) -> View | None:
         """The job's run if there is one, however it ended; starts nothing.
@@ -154,13 +159,21 @@ class Pool:
         if not run.over:
             run.viewers[viewer] = self._clock()
 
-    def _enqueue(self, job: Job, settings: bytes, viewer: str) -> Run:
+    def _is_new(self, job: Job) -> bool:
+        run = self._runs.get(job.identity)
+        return run is None or run.state in (state.STOPPED, state.FAILED)
+
+    def _make_room(self, new: Collection[str], viewer: str) -> None:
+        if not new:
+            return
         if self._closed:
             raise RuntimeError("the pool is closed")
-        if len(self._queue) >= self.limits.waiting:
+        if len(self._queue) + len(new) > self.limits.waiting:
             raise Refused("all", self.limits.waiting)
-        if sum(viewer in run.viewers for run in self._queue) >= self.limits.waiting_each:
+        if sum(viewer in run.viewers for run in self._queue) + len(new) > self.limits.waiting_each:
             raise Refused("yours", self.limits.waiting_each)
+
+    def _enqueue(self, job: Job, settings: bytes, viewer: str) -> None:
         run = Run(job, next(self._numbers), self._clock(), settings)
         self._runs[job.identity] = run
         self._queue.add(run)
@@ -168,7 +181,6 @@ class Pool:
             self._manager = threading.Thread(target=self._manage, name="bn-runs", daemon=True)
             self._manager.start()
         self._due.notify()
-        return run
 
     def _remember(self, job: Job, stored: Stored) -> Run:
         """A run out of the store, done."""
@@ -193,14 +205,36 @@ class Pool:
         self._changed.notify_all()
 
     def _forget(self) -> None:
-        """Of the runs that are over, the ones not used for longest, until the rest fits."""
+        """Of the runs that are over, the ones not used for longest, until the rest fits.
+
+        Their events go, whoever holds a view: what tabs have on their screens is not bounded.
+        """
         over = [run for run in self._runs.values() if run.over]
         total = sum(run.size for run in over)
         for run in over[:-1]:
             if total <= self.limits.memory:
                 return
             del self._runs[run.job.identity]
+            run.events, run.forgotten = [], True
             total -= run.size
+
+    def _recall(self, run: Run) -> Run:
+        """A run, or the record that stands for it since it was forgotten.
+
+        One that is on no disk either, as it was stopped before its end, has lost its events.
+        """
+        if not run.forgotten:
+            return run
+        with self._lock:
+            found = self._runs.get(run.job.identity)
+        stored = self.store.load(run.job) if self.store and not found else None
+        with self._lock:
+            found = self._runs.get(run.job.identity)
+            if found is None and stored:
+                found = self._remember(run.job, stored)
+            return found or replace(
+                run, state=state.STOPPED, reason=state.FORGOTTEN, forgotten=False
+            )
 
     def _let_go(self, run: Run, viewer: str, reason: str) -> None:
         run.viewers.pop(viewer, None)
@@ -364,16 +398,25 @@ class View:
         self._last: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
-        with self._pool._lock:
-            if self._last:
-                return self._last
-            self._pool._watch(self._run, self._viewer)
-            return self._pool._snapshot(self._run)
+        return self._asked(self._now)
 
     def since(self, n: int) -> list[Event]:
         """The events after the first ``n``. All viewers see the same objects."""
-        with self._pool._lock:
-            return self._run.events[n : self._last.events if self._last else None]
+        return self._asked(lambda run: run.events[n : self._last.events if self._last else None])
+
+    def _asked(self, question: Callable[[Run], Any]) -> Any:
+        """The answer of the run, forgotten or not."""
+        while True:
+            self._run = run = self._pool._recall(self._run)
+            with self._pool._lock:
+                if not run.forgotten:
+                    return question(run)
+
+    def _now(self, run: Run) -> Snapshot:
+        if self._last and run.reason != state.FORGOTTEN:
+            return self._last
+        self._pool._watch(run, self._viewer)
+        return self._pool._snapshot(run)
 
     def stop(self) -> None:
         """Stop following: to this viewer the run is stopped and stays as it is now.

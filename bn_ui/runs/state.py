@@ -11,6 +11,7 @@ MEGABYTE = 2**20
 WAITING, RUNNING, DONE, STOPPED, FAILED = "waiting", "running", "done", "stopped", "failed"
 # Why a run was stopped or failed.
 BY_VIEWER, UNWATCHED, CLOSED = "by_viewer", "unwatched", "closed"
+FORGOTTEN = "forgotten"
 WORKER_DIED, ERROR, TOO_LONG = "worker_died", "error", "too_long"
 # Bytes of a record without its events, on the high side: it also bounds how many there are.
 RECORD = 16 * 1024
@@ -98,6 +99,7 @@ class Run:
     size: int = RECORD
     events: list[Event] = field(default_factory=list)
     viewers: dict[str, float] = field(default_factory=dict)  # and when they looked last
+    forgotten: bool = False  # for want of memory; its events are on disk, or nowhere
 
     @property
     def over(self) -> bool:

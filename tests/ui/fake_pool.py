@@ -43,9 +43,12 @@ class FakePool:
     def find(self, job: Job, viewer: str) -> FakeView | None:
         return self.views.get(job.identity)
 
-    def submit(self, job: Job, viewer: str) -> FakeView:
-        if len(self.asked) >= self.most:
+    def submit_all(self, jobs: Sequence[Job], viewer: str) -> list[FakeView]:
+        if len(jobs) > self.most:
             raise Refused("yours", self.most)
+        return [self.submit(job, viewer) for job in jobs]
+
+    def submit(self, job: Job, viewer: str) -> FakeView:
         self.asked.append(job.settings)
         found = self.views.get(job.identity)
         if found is None or found.stopped:

@@ -316,6 +316,45 @@ def test_memory_is_bounded(make_pool):
     finished(pool.submit(jobs[1], "me"))
 
 
+def test_a_view_does_not_keep_what_the_pool_forgets(make_pool, tmp_path: Path):
+    """What tabs have on their screens would otherwise fill the memory. It is on disk."""
+    wanted, other = job(steps=300), job(steps=300, seed=1)
+    pool = make_pool(limits=Limits(memory=1), store=Store(tmp_path))
+    view = pool.submit(wanted, "me")
+    before = [event["step"] for event in finished(view)]
+    finished(pool.submit(other, "you"))
+    assert wanted.identity not in pool._runs
+    assert view._run.events == []
+    assert view.snapshot().state == "done"
+    assert [event["step"] for event in view.since(0)] == before
+
+
+def test_a_forgotten_run_that_is_on_no_disk_says_so(make_pool, tmp_path: Path):
+    pool = make_pool(workers=2, limits=Limits(memory=1))
+    stopped = pool.submit(job("endless", folder=str(tmp_path)), "me")
+    stopped.wait(0, timeout=PATIENCE)
+    stopped.stop()
+    assert stopped.snapshot().reason == "by_viewer"
+    finished(pool.submit(job(steps=3), "you"))
+    assert (stopped.snapshot().state, stopped.snapshot().reason) == ("stopped", "forgotten")
+    assert stopped.since(0) == []
+
+
+def test_all_of_an_experiment_or_nothing(make_pool, tmp_path: Path):
+    """Half of it would neither show anything nor be asked for again."""
+    pool = make_pool(limits=Limits(waiting=5, waiting_each=2))
+    gate = pool.submit(job("gated", folder=str(tmp_path), name="a"), "me")
+    gate.wait(0, timeout=PATIENCE)
+    there = pool.submit(job(steps=1, seed=0), "me")
+    with pytest.raises(Refused):
+        pool.submit_all([job(steps=1, seed=seed) for seed in range(3)], "me")
+    assert there.snapshot().queued == 1
+    assert there.snapshot().viewers == 1, "what was there is still followed"
+    views = pool.submit_all([job(steps=1, seed=seed) for seed in range(2)], "me")
+    (tmp_path / "open").touch()
+    assert [view.wait(timeout=PATIENCE).state for view in views] == ["done", "done"]
+
+
 def record(pool: Pool, wanted: Job) -> Run:
     """What the pool knows of a run that is done."""
     finished(pool.submit(wanted, "me"))

@@ -175,9 +175,8 @@ class TestRun:
         press(app, "train_start")
         assert not app.warning
 
-    @pytest.mark.parametrize("mode", ["refused", "refused second"])
-    def test_refused(self, pool: InlinePool, lang: str, mode: str):
-        pool.mode = mode
+    def test_refused(self, pool: InlinePool, lang: str):
+        pool.mode = "refused"
         app = trained(lang=lang, **TINY)
         said = labels(lang)["runs.refused_yours"].format(limit=8)
         assert [box.value for box in app.warning] == [said]
