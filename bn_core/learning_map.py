@@ -40,6 +40,7 @@ TARGET = 0.8
 
 MOST_VALUES, MOST_SEEDS = 9, 5
 MOST_COST = 60.0
+_MOMENTS = 2  # only the end is looked at
 _EXTRA_COST = 0.02  # seconds that a training takes before its first step and after its last
 _ROUNDING = 1e-12
 
@@ -95,7 +96,8 @@ class LearningMapConfig:
     @property
     def cost(self) -> float:
         """Roughly the seconds that all of it takes on one core."""
-        return math.prod(self.shape) * (self.base.cost + _EXTRA_COST)
+        each = replace(self.base, moments=_MOMENTS).cost + _EXTRA_COST
+        return math.prod(self.shape) * each
 
     def training(self, network: str, row: int, column: int, seed: int) -> TrainingConfig:
         """The settings of one training."""
@@ -105,7 +107,7 @@ class LearningMapConfig:
             learning_rate=self.learning_rates[row],
             weight_scale=self.weight_scales[column],
             seed=seed,
-            moments=2,
+            moments=_MOMENTS,
         )
 
     def key(self) -> str:

@@ -29,8 +29,6 @@ from bn_core.training_data import TrainingData, mini_batches, training_data
 FloatArray = NDArray[np.floating[Any]]
 
 PROGRESS_SECONDS = 0.05
-# The probe: the first mini-batches of training, as many as hold this many samples, within reason.
-PROBE_SAMPLES, PROBE_BATCHES = 256, 8
 
 # A network that diverges meets Inf and NaN on its way, and says so with its loss.
 _silent = np.errstate(all="ignore")
@@ -253,10 +251,10 @@ class _Session:
 
 
 def _probe(config: TrainingConfig) -> list[NDArray[np.int64]]:
-    """Mini-batches of the size in training, as BN depends on it, that every snapshot looks at."""
-    m, n = config.batch_size, config.train_size
-    count = min(PROBE_BATCHES, math.ceil(PROBE_SAMPLES / m), n // m)
-    return list(islice(mini_batches(n, m, config.seed), count))
+    """Mini-batches of the size in training, as BN depends on it, that every snapshot looks at: the
+    first ones of training."""
+    batches = mini_batches(config.train_size, config.batch_size, config.seed)
+    return list(islice(batches, config.probe_batches))
 
 
 def _checked_data(config: TrainingConfig, data: TrainingData) -> TrainingData:

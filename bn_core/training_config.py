@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
@@ -50,6 +51,9 @@ _CHOICES: dict[str, Mapping[str, Any]] = {
 # Seconds that one operation on a mini-batch takes before it does anything, how many of them a
 # layer needs for one step, and seconds a floating-point operation: rough figures of one core.
 _CALL, _CALLS_PER_LAYER, _FLOP = 1.2e-6, 25, 1.2e-11
+# Seconds that a snapshot needs to summarise a layer, and a value in it.
+_SUMMARY, _VALUE = 3e-4, 5e-8
+_PROBE_SAMPLES, _MOST_PROBE_BATCHES = 256, 8
 
 
 @dataclass(frozen=True)
@@ -157,15 +161,25 @@ class TrainingConfig:
         return (data.features, *[self.width] * self.depth, data.classes)
 
     @property
-    def cost(self) -> float:
-        """Roughly the seconds that the steps take on one core; good for comparing runs.
+    def probe_batches(self) -> int:
+        """How many mini-batches a snapshot looks at: as many as hold 256 samples, within reason."""
+        wanted = math.ceil(_PROBE_SAMPLES / self.batch_size)
+        return min(_MOST_PROBE_BATCHES, wanted, self.train_size // self.batch_size)
 
-        Three products of matrices a layer and step, of 2·m·fan_in·fan_out operations each, and the
-        calls that do not get shorter however small the matrices are.
+    @property
+    def cost(self) -> float:
+        """Roughly the seconds that the training takes on one core; good for comparing runs.
+
+        A step is three products of matrices a layer, of 2·m·fan_in·fan_out operations each, and the
+        calls that do not get shorter however small the matrices are. A snapshot takes a step for
+        each mini-batch it looks at, and summarises every value that it has seen there.
         """
         products = sum(fan_in * fan_out for fan_in, fan_out in pairwise(self.sizes))
         calls = _CALLS_PER_LAYER * (self.depth + 1)
-        return self.steps * (calls * _CALL + 6 * self.batch_size * products * _FLOP)
+        step = calls * _CALL + 6 * self.batch_size * products * _FLOP
+        values = self.probe_batches * self.batch_size * self.width
+        snapshot = self.probe_batches * step + self.depth * (_SUMMARY + values * _VALUE)
+        return self.steps * step + min(self.moments, self.steps + 1) * snapshot
 
     def to_dict(self) -> dict[str, str | bool | int | float | None]:
         """All settings by name, in values that JSON has."""

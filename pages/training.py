@@ -1,5 +1,6 @@
 """Training: the same network with BN and without, trained live, and looked at moment by moment."""
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -158,8 +159,9 @@ def settings() -> TrainingConfig:
 
 def most_steps(config: TrainingConfig) -> int:
     """So many that a run takes about half a minute."""
-    affordable = int(MOST_COST / replace(config, steps=1).cost)
-    return min(max(affordable, LIMITS["steps"][0]), MOST_STEPS)
+    every = range(LIMITS["steps"][0], MOST_STEPS + 1)
+    dearer = bisect_right(every, MOST_COST, key=lambda steps: replace(config, steps=steps).cost)
+    return every[max(dearer - 1, 0)]
 
 
 def assign(config: TrainingConfig) -> None:

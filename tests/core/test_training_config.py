@@ -150,6 +150,7 @@ def test_sizes():
         {"width": 200},
         {"batch_size": 200},
         {"data": "fashion_mnist"},
+        {"moments": 200},
     ],
     ids=str,
 )
