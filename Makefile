@@ -34,7 +34,7 @@ warm: venv
 
 test: lint browser
 	@echo "== pytest"
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist worksteal
 
 lint: venv-dev
 	@echo "== ruff format --check"

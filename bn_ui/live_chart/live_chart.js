@@ -7,7 +7,8 @@
 // Truth lives in Python. On release all knob values are proposed with a token; data that answers
 // an older token is ignored, so that a slow answer never moves a knob back.
 
-const ANSWER_WITHIN_MS = 3000; // then older data is accepted: the proposal was lost
+// Then older data is accepted: the proposal was lost. A class, or a poor network, may take seconds.
+const ANSWER_WITHIN_MS = 10000;
 const KEY_PAUSE_MS = 250; // arrow keys commit after a pause, not at every press
 const REST_MS = 250; // a picture that stays so long under the finger is described anew
 const DRAG_PX = 4; // a press that moves farther is a drag and no click

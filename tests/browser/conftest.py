@@ -124,6 +124,7 @@ def tab(
         else:
             page = request.getfixturevalue("phone" if phone else "desktop")
             page.set_viewport_size((PHONE if phone else SETTINGS)["viewport"])  # a test may turn it
+        page.goto("about:blank")  # what was there before still asks its own server
         page.emulate_media(color_scheme=theme)
         watched.append(Watch(page, at.url))
         return page, at.url

@@ -29,7 +29,7 @@ window.bn = {
     return bn.idle() && shown === '{}' && Number(token) >= Number(sent ?? 0);
   },
   until: (holds, what) => new Promise((done, fail) => {
-    const end = performance.now() + 15_000; // ms until it counts as failed
+    const end = performance.now() + 30_000; // ms until it counts as failed
     const look = () => {
       if (holds()) done();
       else if (performance.now() > end) fail(new Error(`never saw: ${what}`));

@@ -107,7 +107,7 @@ def test_a_large_paste_is_taken_and_kept_out_of_the_box(lab: Open):
     box.press("Control+Enter")
     tab.until("bn.root().querySelector('.bn-figure').getAttribute('aria-label').includes('1900')")
     assert box.input_value() == ""
-    assert tab.query()["dist_own"] == "-"
+    tab.until("new URLSearchParams(location.search).get('dist_own') === '-'")
 
 
 def test_a_large_paste_that_cannot_be_read_stays_in_the_box(lab: Open):

@@ -490,4 +490,4 @@ class TestLook:
         why = words["why.dmu"].partition("$")[0]
         tab.until("document.querySelector('.bn-why').textContent.startsWith(given)", why)
         assert tab.cells() == numbers
-        assert tab.page.evaluate("document.documentElement.lang") == "zh-CN"
+        tab.until("document.documentElement.lang === 'zh-CN'")
