@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
+from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.NumberInput_pb2 import NumberInput
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import connect
 
@@ -22,13 +24,17 @@ class Session:
     """One tab on one page.
 
     widgets : id → fragment of every widget that was drawn, as the server named them
+    numbers : id → the box, of those among them that take a number
     bytes : how many have come
+    broken : whether a page or a fragment has failed
     """
 
     def __init__(self, url: str, page: str, query: str) -> None:
         self.url, self.page, self.query = url, page, query
         self.widgets: dict[str, str] = {}
+        self.numbers: dict[str, NumberInput] = {}
         self.bytes = 0
+        self.broken = False
         self._hash = ""
         self._finished = asyncio.Condition()
         self._runs = 0
@@ -67,7 +73,10 @@ class Session:
 
     async def put(self, key: str, value: float) -> float:
         """A number into a box."""
-        name = self.widget(key)
+        return await self.fill(self.widget(key), value)
+
+    async def fill(self, name: str, value: float) -> float:
+        """The same, the box by its id."""
         state = WidgetState(id=name, double_value=value)
         return await self.run(state, fragment=self.widgets[name])
 
@@ -103,9 +112,11 @@ class Session:
     async def _take(self, message: ForwardMsg) -> None:
         match message.WhichOneof("type"):
             case "new_session" if not message.metadata.run.fragment_ids:
-                self._hash = message.new_session.page_script_hash
                 self.widgets.clear()
+                self.numbers.clear()
                 self._stop_timers([*self._timers])
+            case "navigation":
+                self._hash = message.navigation.page_script_hash
             case "delta" if message.delta.WhichOneof("type") == "new_element":
                 self._note(message)
             case "auto_rerun":
@@ -123,6 +134,10 @@ class Session:
         name = getattr(getattr(element, kind), "id", "") if kind else ""
         if name:
             self.widgets[name] = message.delta.fragment_id
+        if kind == "number_input":
+            self.numbers[name] = element.number_input
+        failed = element.alert.format == Alert.ERROR if kind == "alert" else kind == "exception"
+        self.broken |= failed
 
     def _start_timer(self, fragment: str, interval: float) -> None:
         self._stop_timers([fragment])
