@@ -1,7 +1,8 @@
 """Experiments of one or many runs, as a browser tab starts, follows and stops them.
 
 An experiment has a name and its jobs by any key. What is on the screen is kept in the session;
-a reloaded tab, or somebody else's, finds the same runs again in the pool.
+a reloaded tab, or somebody else's, finds the same runs again in the pool. The experiment's fragment
+calls `whole_page.draw_if_asked` first.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import partial, reduce
 
 import streamlit as st
 
+from bn_ui import whole_page
 from bn_ui.runs import shared
 from bn_ui.runs import words as run_words
 from bn_ui.runs.jobs import Job
@@ -48,13 +50,6 @@ def complete(jobs: Jobs, views: Views) -> bool:
     return len(views) == len(jobs) and all(now.state == DONE for now in states(views))
 
 
-def settled(name: str) -> None:
-    """Call it first in the experiment's fragment: after a stop the whole page is drawn once, for
-    only then does the browser forget to ask how far the runs are."""
-    if st.session_state.pop(_again(name), False):
-        st.rerun()
-
-
 def buttons(name: str, jobs: Jobs, views: Views) -> None:
     """Start and stop, and why there is nothing to see if there is nothing."""
     busy = going_on(views)
@@ -71,7 +66,7 @@ def buttons(name: str, jobs: Jobs, views: Views) -> None:
             key=f"{name}_stop",
             icon=":material/stop:",
             disabled=not busy,
-            on_click=partial(_end, name, views),
+            on_click=partial(_end, views),
         )
     if refused := st.session_state.pop(_refused(name), None):
         st.warning(run_words.refusal(refused), icon=":material/hourglass_disabled:")
@@ -123,10 +118,10 @@ def _begin(name: str, jobs: Jobs) -> None:
         st.session_state[_key(name)] = {job.identity: view for job, view in pairs}
 
 
-def _end(name: str, views: Views) -> None:
+def _end(views: Views) -> None:
     for view in views.values():
         view.stop()
-    st.session_state[_again(name)] = True
+    whole_page.ask()
 
 
 def _key(name: str) -> str:
@@ -135,7 +130,3 @@ def _key(name: str) -> str:
 
 def _refused(name: str) -> str:
     return f"{name}_refused"
-
-
-def _again(name: str) -> str:
-    return f"{name}_again"

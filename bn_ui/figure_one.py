@@ -27,7 +27,7 @@ from bn_core.figure_one import (
 )
 from bn_core.snapshots import UNITS_WATCHED, Snapshot
 from bn_core.training_data import DATA_SETS
-from bn_ui import controls, experiment_views, present, url
+from bn_ui import controls, experiment_views, present, url, whole_page
 from bn_ui.experiment_runs import figure_one_jobs
 from bn_ui.experiment_views import Views
 from bn_ui.export import csv_button, csv_bytes
@@ -50,7 +50,7 @@ FIELDS = (DATA_SET, SEED, UNIT, SCALE)
 @st.fragment
 def figure_one(fields: Sequence[Field] = FIELDS) -> None:
     """The experiment. ``fields``: all that the page's link keeps, these ``FIELDS`` among them."""
-    experiment_views.settled(NAME)
+    whole_page.draw_if_asked()
     url.load(FIELDS)
     st.header(t("figure_one.title"), anchor=False)
     with present.part("intro", NAME):

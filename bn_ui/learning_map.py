@@ -25,7 +25,7 @@ from bn_core.learning_map import (
 )
 from bn_core.training_config import TrainingConfig
 from bn_core.training_data import DATA_SETS
-from bn_ui import controls, experiment_views, present, share, url
+from bn_ui import controls, experiment_views, present, share, url, whole_page
 from bn_ui.experiment_runs import (
     MAP,
     MAP_ACTIVATIONS,
@@ -62,7 +62,7 @@ def learning_map(fields: Sequence[Field] = FIELDS, link: Link | None = None) -> 
     link : parameters of the training chapter that show a run with these settings (of the network
         with BN); without it no run is linked
     """
-    experiment_views.settled(NAME)
+    whole_page.draw_if_asked()
     url.load(FIELDS)
     st.header(t("learning_map.title"), anchor=False)
     with present.part("intro", NAME):

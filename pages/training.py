@@ -23,6 +23,7 @@ from bn_ui import (
     training_pair,
     training_words,
     url,
+    whole_page,
 )
 from bn_ui import take_along as programs
 from bn_ui.export import csv_button, csv_bytes
@@ -82,7 +83,6 @@ FIELDS = (*SETTINGS, VIEW, MOMENT, LAYER, UNIT, *EXPERIMENTS, QUIZ_SEED)
 # In the session state, beside the fields.
 SHOWN, REFUSED, KEPT = "train_shown", "train_refused", "train_kept"
 UNCOVERED = "train_uncovered"
-AGAIN = "train_again"  # the whole page has to be drawn, not only the fragment that was touched
 PRESET, NAME = "train_preset", "train_name"
 OWN = "own"
 
@@ -113,8 +113,7 @@ def uncover() -> None:
 
 def experiment() -> None:
     """What the guess uncovers: settings, the two runs, and what became of them."""
-    if st.session_state.pop(AGAIN, False):
-        st.rerun()  # only then does the browser forget to ask how far a run is
+    whole_page.draw_if_asked()
     pair = shown()
     if pair is not None and pair.over():
         answer(pair)
@@ -292,7 +291,7 @@ def end() -> None:
     pair = st.session_state.get(SHOWN)
     if pair is not None:
         pair.stop()
-        st.session_state[AGAIN] = True
+        whole_page.ask()
 
 
 def pace(pair: Pair) -> float:
@@ -480,14 +479,13 @@ def keep(pair: Pair) -> None:
     if len(kept_runs()) < figures.MOST_KEPT:
         kept_runs().append(Kept(typed or default_name(pair), pair))
         st.session_state[NAME] = ""
-        st.session_state[AGAIN] = True
+        whole_page.ask()
 
 
 @st.fragment
 def comparison() -> None:
     """Up to four pairs of runs on one pair of axes, with what set them apart."""
-    if st.session_state.pop(AGAIN, False):
-        st.rerun()
+    whole_page.draw_if_asked()
     runs = kept_runs()
     if not runs:
         return
@@ -546,14 +544,14 @@ def plain(name: str) -> str:
 
 def remove(kept: Kept) -> None:
     kept_runs().remove(kept)
-    st.session_state[AGAIN] = True
+    whole_page.ask()
 
 
 def show_again(kept: Kept) -> None:
     """Settings and runs of a kept pair, back on the screen."""
     assign(kept.pair.config)
     st.session_state[SHOWN] = kept.pair
-    st.session_state[AGAIN] = True
+    whole_page.ask()
 
 
 def link_to_run(config: TrainingConfig) -> dict[str, str]:

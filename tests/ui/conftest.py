@@ -9,6 +9,7 @@ import pytest
 from streamlit.components.v2 import manifest_scanner
 
 from bn_ui.runs import shared
+from tests.ui.pool_in_process import PoolInProcess
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +36,11 @@ def _no_workers_left(
     clear = shared.pool.clear
     yield
     clear()
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> PoolInProcess:
+    """What pages have then instead of the server's pool."""
+    made = PoolInProcess()
+    monkeypatch.setattr(shared, "pool", lambda: made)
+    return made

@@ -31,13 +31,12 @@ from bn_core.upstream import linear_loss
 from bn_ui import own_numbers, take_along, text
 from bn_ui.figures.inference import batch_values
 from bn_ui.presets_training import settings as training_settings
-from bn_ui.runs import shared
 from bn_ui.small_batch import BETA, DY, EPS, GAMMA, LIMITS, PRESETS, ROW, SmallBatch, X
 from bn_ui.take_along import TakeAlong, notebook, program, script
 from bn_ui.take_along.gradient_check import BUGS as CODE_OF_BUGS
 from bn_ui.text import LANGUAGES, labels, sections
 from tests import direct
-from tests.inline_pool import InlinePool
+from tests.ui.pool_in_process import PoolInProcess
 from tests.ui.test_distributions import checked, pick
 from tests.ui.test_distributions import opened as distributions_opened
 from tests.ui.test_gradient_check import opened as gradient_check_opened
@@ -663,9 +662,7 @@ PAGES: dict[str, Callable[..., AppTest]] = {
 
 
 @pytest.fixture(params=PAGES)
-def page(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    pool = InlinePool()
-    monkeypatch.setattr(shared, "pool", lambda: pool)
+def page(request: pytest.FixtureRequest, pool: PoolInProcess) -> str:
     return request.param
 
 

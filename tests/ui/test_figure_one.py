@@ -23,11 +23,11 @@ from bn_ui.figures import figure_one as figures
 from bn_ui.live_chart.message import encode
 from bn_ui.numbers import number_text
 from bn_ui.palette import chart_palette
-from bn_ui.runs import shared
 from bn_ui.runs.jobs import Event, Job
+from bn_ui.runs.state import DONE, RUNNING, STOPPED, Limits
 from bn_ui.text import LANGUAGES, labels
 from tests.decoded import FROM_THE_PAGE, Decoded, apply, decode, themed
-from tests.ui.fake_pool import FakePool
+from tests.ui.pool_in_process import PoolInProcess
 from tests.ui.test_distributions import checked
 from tests.ui.test_small_batch import press
 
@@ -60,11 +60,10 @@ def script() -> None:
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> FakePool:
-    fake = FakePool(events)
-    monkeypatch.setattr(shared, "pool", lambda: fake)
+def pool(pool: PoolInProcess, monkeypatch: pytest.MonkeyPatch) -> PoolInProcess:
+    pool.compute = events
     monkeypatch.setattr(fragment, "STEPS", STEPS)
-    return fake
+    return pool
 
 
 def opened(lang: str = "en", **query: str) -> AppTest:
@@ -201,7 +200,7 @@ def test_percentiles_of_both_networks_have_one_axis():
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_nothing_is_computed_before_it_is_asked_for(pool: FakePool, lang: str):
+def test_nothing_is_computed_before_it_is_asked_for(pool: PoolInProcess, lang: str):
     app = opened(lang)
     assert pool.asked == []
     assert len(app.info) == 1
@@ -211,7 +210,7 @@ def test_nothing_is_computed_before_it_is_asked_for(pool: FakePool, lang: str):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_numbers_are_those_of_the_runs(pool: FakePool, lang: str):
+def test_numbers_are_those_of_the_runs(pool: PoolInProcess, lang: str):
     app, label = computed(lang), labels(lang)
     found = snapshots()
     accuracy, loss = both(found, "accuracy"), both(found, "loss")
@@ -233,7 +232,7 @@ def test_numbers_are_those_of_the_runs(pool: FakePool, lang: str):
     assert fitted in chart(app).header["alt"]
 
 
-def test_a_network_that_gets_worse_is_said_to(pool: FakePool):
+def test_a_network_that_gets_worse_is_said_to(pool: PoolInProcess):
     said = texts(computed(fig1_data="fashion_mnist"))
     assert "fell to 15.0\u00a0% by the end: overfitting" in said
     assert "With BN, held-out accuracy was highest at step" in said
@@ -242,7 +241,7 @@ def test_a_network_that_gets_worse_is_said_to(pool: FakePool):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_chosen_unit_and_run(pool: FakePool, lang: str):
+def test_the_chosen_unit_and_run(pool: PoolInProcess, lang: str):
     app = computed(lang, fig1_unit="3", fig1_seed="1")
     label = labels(lang)
     for name in NETWORKS:
@@ -256,31 +255,31 @@ def test_the_chosen_unit_and_run(pool: FakePool, lang: str):
     assert kept == {"fig1_unit": "3", "fig1_seed": "1"}
 
 
-def test_runs_that_go_on_and_are_stopped(pool: FakePool):
-    pool.share = 0.5
+def test_runs_that_go_on_and_are_stopped(pool: PoolInProcess):
+    pool.stand(RUNNING, 0.5)
     app = computed()
     assert "0 of 6 runs done" in app.get("progress")[0].proto.text
     assert app.table[0].value.iloc[0, 2] == "–", "the end is not there yet"
     assert "guessing has" not in texts(app)
     assert "is ahead" in texts(app)
     app = press(app, "figure_one_stop")
-    assert all(view.stopped for view in pool.views.values())
+    assert {run.state for run in pool.runs.values()} == {STOPPED}
     assert "Stopped after" in app.warning[0].value
     assert chart(app).base
-    pool.share = 1.0
+    pool.stand(DONE)
     assert "guessing has" in texts(press(app, "figure_one_start"))
 
 
-def test_a_queue_that_takes_some_runs_only(pool: FakePool):
-    pool.most = 3
+def test_a_queue_that_takes_some_runs_only(pool: PoolInProcess):
+    pool.limits = Limits(waiting_each=3)
     app = computed()
     assert "3 runs waiting" in app.warning[0].value
     assert not app.button(key="figure_one_start").disabled
-    pool.most = 100
+    pool.limits = Limits()
     assert press(app, "figure_one_start").button(key="figure_one_start").disabled
 
 
-def test_what_was_computed_is_found_again(pool: FakePool):
+def test_what_was_computed_is_found_again(pool: PoolInProcess):
     computed()
     app = opened("zh")
     assert len(pool.asked) == 6
@@ -288,7 +287,7 @@ def test_what_was_computed_is_found_again(pool: FakePool):
     assert len(app.table[0].value) == 2
 
 
-def test_what_the_paper_reports_is_told_as_its_report(pool: FakePool):
+def test_what_the_paper_reports_is_told_as_its_report(pool: PoolInProcess):
     for lang, mark in (("en", "What the paper reports"), ("zh", "论文报告的结果")):
         app = opened(lang)
         assert mark in texts(app)
@@ -300,7 +299,7 @@ def test_what_the_paper_reports_is_told_as_its_report(pool: FakePool):
     [{"fig1_data": "spirals"}, {"fig1_seed": "-1"}, {"fig1_unit": "99"}, {"fig1_scale": "<b>"}],
     ids=str,
 )
-def test_a_hostile_link_is_made_valid(pool: FakePool, query: dict[str, str]):
+def test_a_hostile_link_is_made_valid(pool: PoolInProcess, query: dict[str, str]):
     app = computed(**query)
     assert not app.error
     assert pool.asked == list(runs("digits").values())
@@ -328,7 +327,7 @@ def page() -> None:
 
 
 @pytest.mark.parametrize("present", ["", "1"])
-def test_both_experiments_on_the_page_of_a_chapter(pool: FakePool, present: str):
+def test_both_experiments_on_the_page_of_a_chapter(pool: PoolInProcess, present: str):
     app = AppTest.from_function(page, default_timeout=60)
     app.session_state["lang"], app.session_state["present"] = "en", present
     app.query_params = {"map_depth": "3", "fig1_unit": "2"}

@@ -22,11 +22,12 @@ from bn_core.training import Finished, trained
 from bn_core.training_data import training_data
 from bn_ui.figures import inference as figures
 from bn_ui.numbers import number_text
-from bn_ui.runs import shared, state
+from bn_ui.runs.networks import job
+from bn_ui.runs.state import DONE, ERROR, FAILED, RUNNING, Limits
 from bn_ui.text import LANGUAGES, labels, questions
 from tests.decoded import Decoded, apply, decode
-from tests.inline_pool import InlinePool, View
 from tests.page_definitions import definitions
+from tests.ui.pool_in_process import PoolInProcess
 from tests.ui.test_distributions import checked, kept, pick
 from tests.ui.test_small_batch import arrived as by_link
 
@@ -35,12 +36,7 @@ PAGE = definitions("inference")
 DATA = training_data("spirals").first(1000)
 CHARTS = ("inf_chart", "inf_ways_chart", "inf_mates_chart")
 
-
-@pytest.fixture(autouse=True)
-def pool(monkeypatch: pytest.MonkeyPatch) -> InlinePool:
-    made = InlinePool()
-    monkeypatch.setattr(shared, "pool", lambda: made)
-    return made
+pytestmark = pytest.mark.usefixtures("pool")
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +80,10 @@ def press(app: AppTest, key: str) -> AppTest:
 # ---- predict -------------------------------------------------------------------------------------
 
 
-def test_everything_is_covered_until_there_is_a_guess(pool: InlinePool):
+def test_everything_is_covered_until_there_is_a_guess(pool: PoolInProcess):
     app = arrived(inf_alpha=0.5)
     assert charts(app) == []
-    assert not pool.submitted, "nothing is trained for somebody who has not guessed"
+    assert not pool.asked, "nothing is trained for somebody who has not guessed"
     assert app.query_params["inf_alpha"] == "0.5"
     assert "ONNX" not in texts(app)
     pick(app, "inf_guess", "same")
@@ -219,13 +215,13 @@ def test_a_gap_is_called_one_only_where_there_is_one(lang: str):
     assert none not in worse
 
 
-def test_the_same_settings_are_trained_once(pool: InlinePool):
+def test_the_same_settings_are_trained_once(pool: PoolInProcess):
     app = opened()
     pick(app, "inf_train_alpha", "0.1")
     pick(app, "inf_train_alpha", "0.01")
-    assert len(pool.submitted) == 2
-    assert [job.settings.bn_momentum for job in pool.submitted] == [0.01, 0.1]
-    assert max(job.cost for job in pool.submitted) < 2
+    assert len(pool.asked) == 2
+    assert [config.bn_momentum for config in pool.asked] == [0.01, 0.1]
+    assert max(job(config).cost for config in pool.asked) < 2
 
 
 def test_the_lag_of_every_layer(end: Finished):
@@ -238,40 +234,39 @@ def test_the_lag_of_every_layer(end: Finished):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_while_it_trains_and_when_it_fails(pool: InlinePool, lang: str):
+def test_while_it_trains_and_when_it_fails(pool: PoolInProcess, lang: str):
     words = labels(lang)
-    pool.otherwise = View([], state=state.RUNNING, progress=0.5)
+    pool.stand(RUNNING, 0.5)
     app = opened(lang=lang)
     assert charts(app) == ["inf_chart"]
     (bar,) = app.get("progress")
     assert bar.value == 50
     assert "50" in bar.proto.text
-    (running,) = pool.views.values()
-    running.state, running.reason = state.FAILED, state.ERROR
+    pool.stand(FAILED, reason=ERROR)
     checked(app.run())
     assert words["runs.error"] in [w.value for w in app.warning]
-    assert len(pool.submitted) == 1, "what fails is not tried again by itself"
-    pool.full = True
+    assert len(pool.asked) == 1, "what fails is not tried again by itself"
+    pool.limits = Limits(waiting=0)
     press(app, "inf_again")
     assert words["runs.error"] in [w.value for w in app.warning]
-    pool.views.clear()
-    pool.otherwise, pool.full = None, False
+    pool.limits = Limits()
+    pool.stand(DONE)
     press(app, "inf_again")
     assert charts(app) == list(CHARTS)
 
 
-def test_when_the_queue_is_full(pool: InlinePool):
-    pool.full = True
+def test_when_the_queue_is_full(pool: PoolInProcess):
+    pool.limits = Limits(waiting=0)
     app = opened()
     assert charts(app) == ["inf_chart"]
-    assert labels("en")["runs.refused_all"].format(limit=3) in [w.value for w in app.warning]
-    pool.full = False
+    assert labels("en")["runs.refused_all"].format(limit=0) in [w.value for w in app.warning]
+    pool.limits = Limits()
     press(app, "inf_again")
     assert charts(app) == list(CHARTS)
 
 
-def test_a_network_that_diverged_is_not_drawn(pool: InlinePool, end: Finished):
-    pool.otherwise = View([replace(end, diverged_at=17)])
+def test_a_network_that_diverged_is_not_drawn(pool: PoolInProcess, end: Finished):
+    pool.compute = lambda _: [replace(end, diverged_at=17)]
     app = opened()
     assert charts(app) == ["inf_chart"]
     assert "17" in app.warning[0].value

@@ -21,13 +21,13 @@ from bn_ui import learning_map as fragment
 from bn_ui.experiment_runs import MAP, RATES, SCALES, map_config, map_job
 from bn_ui.figures import learning_map as figures
 from bn_ui.palette import COLOURS, chart_palette
-from bn_ui.runs import shared
 from bn_ui.runs.jobs import Job
 from bn_ui.runs.pool import Pool
+from bn_ui.runs.state import DONE, RUNNING, Limits
 from bn_ui.runs.store import Store, Stored
 from bn_ui.text import LANGUAGES, labels
 from tests.decoded import FROM_THE_PAGE, decode, themed
-from tests.ui.fake_pool import FakePool
+from tests.ui.pool_in_process import PoolInProcess
 from tests.ui.test_distributions import checked
 from tests.ui.test_small_batch import press
 
@@ -69,10 +69,9 @@ def script(linked: bool = False) -> None:
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> FakePool:
-    fake = FakePool(events)
-    monkeypatch.setattr(shared, "pool", lambda: fake)
-    return fake
+def pool(pool: PoolInProcess) -> PoolInProcess:
+    pool.compute = events
+    return pool
 
 
 def opened(lang: str = "en", linked: bool = False, **query: str) -> AppTest:
@@ -229,7 +228,7 @@ def test_lightness_rises_with_accuracy():
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_nothing_is_computed_before_it_is_asked_for(pool: FakePool, lang: str):
+def test_nothing_is_computed_before_it_is_asked_for(pool: PoolInProcess, lang: str):
     app = opened(lang)
     assert pool.asked == []
     assert "294" in app.info[0].value
@@ -240,7 +239,7 @@ def test_nothing_is_computed_before_it_is_asked_for(pool: FakePool, lang: str):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_sentences_are_computed_from_the_cells(pool: FakePool, lang: str):
+def test_sentences_are_computed_from_the_cells(pool: PoolInProcess, lang: str):
     said, words = texts(computed(lang)), labels(lang)
     numbers = {"target": "80\u00a0%", "a": 42, "cells_a": 49, "b": 4, "cells_b": 49}
     assert words["learning_map.reached"].format(**numbers) in said
@@ -254,8 +253,8 @@ def test_sentences_are_computed_from_the_cells(pool: FakePool, lang: str):
     assert words["learning_map.where"].format(cells=place) in said
 
 
-def test_a_map_that_is_going_on_tells_of_the_cells_it_has(pool: FakePool):
-    pool.share = 0.5  # 24 cells, and of one more the network without BN
+def test_a_map_that_is_going_on_tells_of_the_cells_it_has(pool: PoolInProcess):
+    pool.stand(RUNNING, 0.5)  # 24 cells, and of one more the network without BN
     app = computed()
     assert "24 of 24 cells" in texts(app)
     assert "without BN, 4 of 25." in texts(app)
@@ -265,18 +264,18 @@ def test_a_map_that_is_going_on_tells_of_the_cells_it_has(pool: FakePool):
     assert "Stopped after" in app.warning[0].value
     assert "24 of 24 cells" in texts(app), "what there is stays"
     assert not app.get("progress")
-    pool.share = 1.0
+    pool.stand(DONE)
     assert "42 of 49 cells" in texts(press(app, "learning_map_start"))
 
 
-def test_a_full_queue_is_told(pool: FakePool):
-    pool.most = 0
+def test_a_full_queue_is_told(pool: PoolInProcess):
+    pool.limits = Limits(waiting_each=0)
     app = computed()
     assert "0 runs waiting" in app.warning[0].value
     assert not app.button(key="learning_map_start").disabled
 
 
-def test_a_map_that_somebody_has_computed_is_there_at_once(pool: FakePool):
+def test_a_map_that_somebody_has_computed_is_there_at_once(pool: PoolInProcess):
     computed()
     app = opened()
     assert "42 of 49 cells" in texts(app)
@@ -284,7 +283,7 @@ def test_a_map_that_somebody_has_computed_is_there_at_once(pool: FakePool):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_framed_cell_seed_by_seed(pool: FakePool, lang: str):
+def test_the_framed_cell_seed_by_seed(pool: PoolInProcess, lang: str):
     app = computed(lang, map_rate="0.03", map_scale="10")
     words = labels(lang)
     diverged = f"✕ {words['learning_map_figure.diverged']}"
@@ -299,7 +298,7 @@ def test_the_framed_cell_seed_by_seed(pool: FakePool, lang: str):
     assert app.query_params["map_scale"] == "2"
 
 
-def test_cells_link_to_their_runs(pool: FakePool):
+def test_cells_link_to_their_runs(pool: PoolInProcess):
     app = computed("zh", linked=True, map_rate="3", map_scale="0.5")
     links = re.findall(r"\]\((\S+?)\)", texts(app))
     assert len(links) == 3
@@ -311,7 +310,7 @@ def test_cells_link_to_their_runs(pool: FakePool):
     assert not re.findall(r"\]\((\S+?)\)", texts(opened("zh")))
 
 
-def test_other_networks_are_other_maps(pool: FakePool):
+def test_other_networks_are_other_maps(pool: PoolInProcess):
     computed(map_activation="tanh", map_depth="8")
     assert pool.asked == [map_config("tanh", 8)]
 
@@ -321,18 +320,18 @@ def test_other_networks_are_other_maps(pool: FakePool):
     [{"map_activation": "<b>"}, {"map_depth": "40"}, {"map_rate": "nan"}, {"map_scale": "1e99"}],
     ids=str,
 )
-def test_a_hostile_link_is_made_valid(pool: FakePool, query: dict[str, str]):
+def test_a_hostile_link_is_made_valid(pool: PoolInProcess, query: dict[str, str]):
     app = computed(**query)
     assert pool.asked == [MAP]
     assert not app.error
 
 
-def test_the_link_keeps_what_the_page_says(pool: FakePool):
+def test_the_link_keeps_what_the_page_says(pool: PoolInProcess):
     app = opened(map_depth="3", map_rate="10")
     assert app.query_params == {"map_depth": "3", "map_rate": "10"}
 
 
-def test_file(pool: FakePool, monkeypatch: pytest.MonkeyPatch):
+def test_file(pool: PoolInProcess, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(fragment, "group", lambda table: {"a": "network", "b": "rate"})
     results = np.full(SHAPE, np.nan)
     results[1, 6, 0, 2], results[0, 0, 6, 1] = 0.125, DIVERGED

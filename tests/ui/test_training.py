@@ -23,11 +23,11 @@ from bn_ui import training_words
 from bn_ui.figures import training as figures
 from bn_ui.palette import chart_palette
 from bn_ui.presets_training import PRESETS, jobs, pair
-from bn_ui.runs import shared
+from bn_ui.runs.state import DONE, FAILED, RUNNING, STOPPED, WAITING, Limits
 from bn_ui.text import LANGUAGES, labels
 from tests.decoded import Decoded, apply, decode, themed
 from tests.page_definitions import definitions
-from tests.ui.inline_pool import InlinePool, small
+from tests.ui.pool_in_process import PoolInProcess, computed, small
 from tests.ui.test_distributions import checked, kept, pick
 from tests.ui.test_small_batch import arrived as by_link
 
@@ -37,10 +37,9 @@ TINY = {"train_steps": 20, "train_depth": 2, "train_width": 8, "train_m": 16}
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> InlinePool:
-    inline = InlinePool(shrink=small)
-    monkeypatch.setattr(shared, "pool", lambda: inline)
-    return inline
+def pool(pool: PoolInProcess) -> PoolInProcess:
+    pool.compute = partial(computed, shrink=small)
+    return pool
 
 
 def opened(**query: Any) -> AppTest:
@@ -80,7 +79,7 @@ def frame(message: Decoded, position: int | None) -> tuple[dict[str, Any], list[
 
 
 def records(config: Any) -> dict[str, Any]:
-    """What the inline pool computes for a pair."""
+    """What the pool computes for a pair."""
     with_bn, without = (record(train(small(job.settings))) for job in pair(config))
     return {"with": with_bn, "without": without}
 
@@ -94,17 +93,15 @@ def settings(**query: Any) -> Any:
 
 
 class TestPrediction:
-    def test_all_is_covered_until_there_is_a_guess(self, pool: InlinePool):
+    def test_all_is_covered_until_there_is_a_guess(self, pool: PoolInProcess):
         app = arrived(train_depth=3)
         assert charts(app) == ["training_quiz_kept", "page_aids"]
         assert app.query_params["train_depth"] == "3"
         pick(app, "train_guess", "same")
         assert [b for b in app.button if b.key == "train_start"]
 
-    def test_the_answer_comes_with_the_run_that_it_is_about(
-        self, pool: InlinePool, monkeypatch: pytest.MonkeyPatch
-    ):
-        pool.shrink = lambda config: config
+    def test_the_answer_comes_with_the_run_that_it_is_about(self, pool: PoolInProcess):
+        pool.compute = computed
         app = pick(arrived(), "train_guess", "nothing")
         assert not app.success
         press(app, "train_start")
@@ -113,28 +110,28 @@ class TestPrediction:
         assert not app.success
         assert any(labels("en")["frame.guess_wrong"][:8] in box.value for box in app.info)
 
-    def test_not_with_another_run(self, pool: InlinePool):
+    def test_not_with_another_run(self, pool: PoolInProcess):
         app = press(pick(arrived(**TINY), "train_guess", "nothing"), "train_start")
         assert not app.success
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 class TestRun:
-    def test_before(self, pool: InlinePool, lang: str):
+    def test_before(self, pool: PoolInProcess, lang: str):
         app = opened(lang=lang)
         assert labels(lang)["training.invite"] in texts(app)
         assert not pool.asked
         assert app.button(key="train_stop").disabled
 
-    def test_both_networks_are_trained_and_differ_in_bn_only(self, pool: InlinePool, lang: str):
+    def test_both_networks_are_trained_and_differ_in_bn_only(self, pool: PoolInProcess, lang: str):
         trained(lang=lang, **TINY)
         with_bn, without = pool.asked
         assert replace(with_bn, batch_norm=NO_BN) == without
         assert with_bn.batch_norm == "before"
         assert with_bn == settings()
 
-    def test_while_it_runs(self, pool: InlinePool, lang: str):
-        pool.mode = "running"
+    def test_while_it_runs(self, pool: PoolInProcess, lang: str):
+        pool.stand(RUNNING)
         app = trained(lang=lang, **TINY)
         progress = app.get("progress")
         assert len(progress) == 2
@@ -143,70 +140,70 @@ class TestRun:
         assert not chart(app).knobs
         assert app.button(key="train_start").disabled
         assert not app.button(key="train_stop").disabled
-        pool.finish()
+        pool.stand(DONE)
         checked(app.run())
         assert not app.get("progress")
         assert "train_moment" in chart(app).knobs
 
-    def test_in_the_queue(self, pool: InlinePool, lang: str):
-        pool.mode = "waiting"
+    def test_in_the_queue(self, pool: PoolInProcess, lang: str):
+        pool.stand(WAITING)
         app = trained(lang=lang, **TINY)
         said = labels(lang)["runs.waiting"].format(
             position=2, queued=3, left=labels(lang)["runs.seconds"].format(n="2.0")
         )
         assert all(said in box.proto.text for box in app.get("progress"))
 
-    def test_stopped(self, pool: InlinePool, lang: str):
-        pool.mode = "running"
+    def test_stopped(self, pool: PoolInProcess, lang: str):
+        pool.stand(RUNNING)
         app = press(trained(lang=lang, **TINY), "train_stop")
-        assert {run.state for run in pool.runs.values()} == {"stopped"}
+        assert {run.state for run in pool.runs.values()} == {STOPPED}
         said = [box.value for box in app.warning]
         assert len(said) == 1  # the same for both: said once
         assert said[0].startswith(labels(lang)["runs.by_viewer"].partition("{")[0])
         assert "train_moment" in chart(app).knobs
         assert not app.button(key="train_start").disabled
 
-    def test_a_worker_that_dies(self, pool: InlinePool, lang: str):
-        pool.mode = "dies"
+    def test_a_worker_that_dies(self, pool: PoolInProcess, lang: str):
+        pool.stand(FAILED)
         app = trained(lang=lang, **TINY)
         assert labels(lang)["runs.worker_died"] in [box.value for box in app.warning]
         assert kept(app, "train_depth") == 2
-        pool.mode = "done"
+        pool.stand(DONE)
         press(app, "train_start")
         assert not app.warning
 
-    def test_refused(self, pool: InlinePool, lang: str):
-        pool.mode = "refused"
+    def test_refused(self, pool: PoolInProcess, lang: str):
+        pool.limits = Limits(waiting_each=1)
         app = trained(lang=lang, **TINY)
-        said = labels(lang)["runs.refused_yours"].format(limit=8)
+        said = labels(lang)["runs.refused_yours"].format(limit=1)
         assert [box.value for box in app.warning] == [said]
+        assert not pool.runs
         assert kept(app, "train_depth") == 2
         assert not app.exception
         checked(app.run())
         assert not app.warning  # told once
 
-    def test_a_page_that_is_reopened_finds_its_run(self, pool: InlinePool, lang: str):
-        pool.mode = "running"
+    def test_a_page_that_is_reopened_finds_its_run(self, pool: PoolInProcess, lang: str):
+        pool.stand(RUNNING)
         trained(lang=lang, **TINY)
         app = opened(lang=lang, **TINY)
         assert len(app.get("progress")) == 2
         assert len(pool.asked) == 2  # nothing was begun anew
-        pool.finish()
+        pool.stand(DONE)
         assert "train_moment" in chart(opened(lang=lang, **TINY)).knobs
 
-    def test_from_the_queue_to_the_end(self, pool: InlinePool, lang: str):
-        pool.mode = "waiting"
+    def test_from_the_queue_to_the_end(self, pool: PoolInProcess, lang: str):
+        pool.stand(WAITING)
         app = trained(lang=lang, **TINY)
         assert chart(app).header["figure"]["data"]
-        for run in pool.runs.values():
-            run.state, run.let = "running", 3
+        pool.stand(RUNNING, 0.1)
         checked(app.run())
         assert len(app.get("progress")) == 2
-        pool.finish()
+        pool.stand(DONE)
         checked(app.run())
         assert not app.get("progress")
 
-    def test_changed_settings_keep_the_picture(self, pool: InlinePool, lang: str):
+    def test_changed_settings_keep_the_picture(self, pool: PoolInProcess, lang: str):
         app = trained(lang=lang, **TINY)
         checked(app.number_input(key="train_depth").set_value(3).run())
         assert labels(lang)["training.changed"] in texts(app)
@@ -246,7 +243,7 @@ def test_who_waits_asks_less_often_and_not_all_at_once(
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("rate", [0.01, 0.5, 2])
-def test_the_verdict_is_computed(pool: InlinePool, lang: str, rate: float):
+def test_the_verdict_is_computed(pool: PoolInProcess, lang: str, rate: float):
     app = trained(lang=lang, train_rate=rate, **TINY)
     seen = records(settings(learning_rate=rate))
     found = compare(seen["with"], seen["without"], classes=10)
@@ -265,7 +262,7 @@ def test_a_difference_is_that_of_the_printed_shares():
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_divergence_is_a_result_told_with_its_step(pool: InlinePool, lang: str):
+def test_divergence_is_a_result_told_with_its_step(pool: PoolInProcess, lang: str):
     query = {"train_activation": "relu", "train_scale": 4, "train_depth": 5, "train_rate": 0.1}
     app = trained(lang=lang, **query)
     config = replace(PRESETS["large"], batch_size=32, steps=500)
@@ -291,7 +288,7 @@ def test_divergence_is_a_result_told_with_its_step(pool: InlinePool, lang: str):
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("view", figures.VIEWS)
 @pytest.mark.parametrize("layout", ["layout", "narrow"])
-def test_plotly_takes_every_picture(pool: InlinePool, lang: str, view: str, layout: str):
+def test_plotly_takes_every_picture(pool: PoolInProcess, lang: str, view: str, layout: str):
     message = chart(trained(lang=lang, train_view=view, **TINY))
     moments = message.knobs["train_moment"]["values"]
     colours = chart_palette()["light"] | {"text": "#000", "background": "#fff", "border": "#999"}
@@ -314,7 +311,7 @@ def test_plotly_takes_every_picture(pool: InlinePool, lang: str, view: str, layo
     assert re.findall(r"\{\d+\}", message.header["alt"]), "an alt text names values"
 
 
-def test_the_knob_goes_through_every_moment_and_opens_at_the_last(pool: InlinePool):
+def test_the_knob_goes_through_every_moment_and_opens_at_the_last(pool: PoolInProcess):
     message = chart(trained(**TINY))
     knob = message.knobs["train_moment"]
     steps = figures.moments(records(settings())).tolist()
@@ -323,7 +320,7 @@ def test_the_knob_goes_through_every_moment_and_opens_at_the_last(pool: InlinePo
     assert knob["texts"][0] == "step 0"
 
 
-def test_a_moment_is_part_of_the_link(pool: InlinePool):
+def test_a_moment_is_part_of_the_link(pool: PoolInProcess):
     app = trained(**TINY, train_moment=3)
     press_again = opened(**TINY, train_moment=3)
     knob = chart(press_again).knobs["train_moment"]
@@ -331,7 +328,7 @@ def test_a_moment_is_part_of_the_link(pool: InlinePool):
     assert "train_moment" not in app.query_params  # a new training opens at its end
 
 
-def test_the_numbers_of_the_curves_are_those_of_the_snapshots(pool: InlinePool):
+def test_the_numbers_of_the_curves_are_those_of_the_snapshots(pool: PoolInProcess):
     message = chart(trained(**TINY))
     seen = records(settings())
     for position, step in enumerate(message.knobs["train_moment"]["values"]):
@@ -343,26 +340,26 @@ def test_the_numbers_of_the_curves_are_those_of_the_snapshots(pool: InlinePool):
 
 
 @pytest.mark.parametrize("view", figures.VIEWS)
-def test_axes_stand_still(pool: InlinePool, view: str):
+def test_axes_stand_still(pool: PoolInProcess, view: str):
     message = chart(trained(train_view=view, **TINY))
     kinds = {change["kind"] for change in message.knobs["train_moment"]["changes"]}
     assert kinds == {"cells", "trace"}
 
 
-def test_layer_and_unit_are_held_to_what_there_is(pool: InlinePool):
+def test_layer_and_unit_are_held_to_what_there_is(pool: PoolInProcess):
     app = trained(**TINY, train_view="percentiles", train_layer=40, train_unit=9)
     assert app.number_input(key="train_layer").value == 2
     assert app.number_input(key="train_unit").value == 4
     assert "unit 4 in layer 2" in chart(app).header["caption"]
 
 
-def test_the_picture_of_a_very_deep_network_is_small(pool: InlinePool):
-    pool.shrink = lambda config: replace(config, steps=50, width=8)
+def test_the_picture_of_a_very_deep_network_is_small(pool: PoolInProcess):
+    pool.compute = partial(computed, shrink=lambda config: replace(config, steps=50, width=8))
     app = trained(train_depth=40, train_view="layers", train_steps=50)
     assert chart(app).size < 200_000
 
 
-def test_the_file_has_every_snapshot(pool: InlinePool):
+def test_the_file_has_every_snapshot(pool: PoolInProcess):
     found = PAGE.curves(SimpleNamespace(records=lambda: records(settings())))
     rows = list(csv.reader(io.StringIO(found.decode("utf-8-sig"))))
     seen = records(settings())
@@ -375,7 +372,7 @@ def test_the_file_has_every_snapshot(pool: InlinePool):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_up_to_four_are_kept_named_shown_and_removed(pool: InlinePool, lang: str):
+def test_up_to_four_are_kept_named_shown_and_removed(pool: PoolInProcess, lang: str):
     app = trained(lang=lang, **TINY)
     assert PAGE.KEPT_CHART not in charts(app)
     for n in range(4):
@@ -405,7 +402,7 @@ def test_up_to_four_are_kept_named_shown_and_removed(pool: InlinePool, lang: str
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset(pool: InlinePool, lang: str, name: str):
+def test_every_preset(pool: PoolInProcess, lang: str, name: str):
     app = opened(lang=lang)
     checked(app.selectbox(key="train_preset").set_value(name).run())
     assert labels(lang)[f"training_look.{name}"] in texts(app)
@@ -416,14 +413,14 @@ def test_every_preset(pool: InlinePool, lang: str, name: str):
     assert not app.error
 
 
-def test_another_seed_is_the_same_experiment(pool: InlinePool):
+def test_another_seed_is_the_same_experiment(pool: PoolInProcess):
     app = opened(train_seed=7)
     assert app.selectbox(key="train_preset").value == "opening"
     checked(app.number_input(key="train_depth").set_value(6).run())
     assert app.selectbox(key="train_preset").value == "own"
 
 
-def test_presets_hold_within_what_the_page_can_set(pool: InlinePool):
+def test_presets_hold_within_what_the_page_can_set(pool: PoolInProcess):
     for name, config in PRESETS.items():
         query = {f.key: f.write(v) for f, v in PAGE.values_of(config).items()}
         app = opened(**query)
@@ -438,11 +435,12 @@ def test_what_is_computed_beforehand_is_what_the_presets_ask_for():
     assert len(found) == 2 * len(PRESETS)
 
 
-def test_the_largest_settings_are_held_to_half_a_minute(pool: InlinePool):
+def test_the_largest_settings_are_held_to_half_a_minute(pool: PoolInProcess):
     app = opened(
         train_data="fashion_mnist", train_depth=40, train_width=128, train_m=256, train_steps=5000
     )
-    pool.shrink = lambda config: replace(config, steps=1, depth=2, width=8, moments=2)
+    shrink = partial(replace, steps=1, depth=2, width=8, moments=2)
+    pool.compute = partial(computed, shrink=shrink)
     press(app, "train_start")
     assert pool.asked[0].cost <= PAGE.MOST_COST
     assert pool.asked[0].steps >= 20
@@ -466,7 +464,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("key", HOSTILE)
-def test_a_hostile_link_is_made_valid(pool: InlinePool, key: str):
+def test_a_hostile_link_is_made_valid(pool: PoolInProcess, key: str):
     text, expected = HOSTILE[key]
     app = opened(**{key: text})
     assert kept(app, key) == expected
@@ -474,7 +472,7 @@ def test_a_hostile_link_is_made_valid(pool: InlinePool, key: str):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_reset(pool: InlinePool, lang: str):
+def test_reset(pool: PoolInProcess, lang: str):
     app = opened(lang=lang, train_depth=9, train_rate=3, train_view="layers", train_skips=1)
     press(app, "training_reset")
     for field in PAGE.FIELDS:
@@ -482,7 +480,7 @@ def test_reset(pool: InlinePool, lang: str):
     assert set(app.query_params) <= {"lang"}
 
 
-def test_the_link_brings_the_screen_back(pool: InlinePool):
+def test_the_link_brings_the_screen_back(pool: PoolInProcess):
     query = {**TINY, "train_rate": 0.25, "train_place": "after", "train_view": "gradients"}
     app = trained(**query, train_skips=1, train_activation="tanh")
     (copy,) = (e for e in app.get("bidi_component") if e.key == "training_copy_link")
