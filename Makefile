@@ -17,6 +17,7 @@ help:
 	@echo "make clean   remove .venv and all caches"
 
 run: venv
+	@$(BIN)/python -m bn_ui.preflight --host "$(HOST)" --port "$(PORT)"
 	@echo
 	@echo "  The book is at  http://$(HOST):$(PORT)   (Ctrl+C stops it)"
 	@[ "$(HOST)" != 0.0.0.0 ] || for address in $$(hostname -I 2>/dev/null); do \

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import segno
 
+from bn_ui.preflight import data_problem, port_problem
+
 ROOT = Path(__file__).resolve().parent.parent
 # Never reached: to "connect" a datagram socket sends nothing, it only chooses an interface. The
 # first is reserved for documentation, the others are far ends of private networks.
@@ -71,17 +73,6 @@ def _by_interface() -> list[str]:
     return found
 
 
-def port_is_free(port: int) -> bool:
-    """Whether a server may listen there, on all addresses."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("0.0.0.0", port))
-        except OSError:
-            return False
-    return True
-
-
 def terminal_qr(address: str) -> str:
     """The QR code in half blocks, black on white in any terminal, as scanners want it."""
     rows = [bytes(row) for row in segno.make(address, error="m", micro=False).matrix_iter(border=2)]
@@ -113,12 +104,8 @@ def main(arguments: list[str] | None = None) -> str | None:
     parser = argparse.ArgumentParser(prog="make class", description=__doc__)
     parser.add_argument("--port", type=int, default=8501)
     port = parser.parse_args(arguments).port
-    if not 1 <= port <= 65535:
-        return (
-            f"There is no port {port}: choose one from 1024 to 65535, as in: make class PORT=8502"
-        )
-    if not port_is_free(port):
-        return f"Port {port} is in use or not allowed; choose another: make class PORT={port + 1}"
+    if problem := port_problem("0.0.0.0", port, "make class") or data_problem():
+        return problem
     addresses = lan_addresses()
     if not addresses:
         return "This computer is in no network: join the classroom's Wi-Fi and try again."

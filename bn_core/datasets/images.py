@@ -74,7 +74,8 @@ def load_fashion_mnist(split: str = "train") -> ImageSet:
 def _load(
     file: str, prefix: str, image_shape: tuple[int, int], brightest: int, dtype: DTypeLike
 ) -> ImageSet:
-    with np.load(_FOLDER / file) as arrays:
+    # Opened here: NumPy does not close a damaged file that it has opened itself.
+    with (_FOLDER / file).open("rb") as opened, np.load(opened) as arrays:
         images = arrays[prefix + "images"].astype(dtype)
         labels = arrays[prefix + "labels"].astype(np.int64)
     images /= brightest

@@ -9,7 +9,8 @@ import pytest
 import zxingcpp
 
 from bn_ui import serve_class
-from bn_ui.serve_class import announcement, lan_addresses, main, port_is_free, terminal_qr
+from bn_ui.preflight import port_problem
+from bn_ui.serve_class import announcement, lan_addresses, main, terminal_qr
 
 ADDRESS = "http://192.168.1.23:8501"
 
@@ -63,7 +64,7 @@ def test_without_a_network_there_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(serve_class, "lan_addresses", list)
-    monkeypatch.setattr(serve_class, "port_is_free", lambda port: True)
+    monkeypatch.setattr(serve_class, "port_problem", lambda *asked: "")
     said = main(["--port", "8501"])
     assert said
     assert "\n" not in said
@@ -76,13 +77,12 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]):
         taken.bind(("0.0.0.0", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert not port_is_free(port)
         said = main(["--port", str(port)])
     assert (
         said == f"Port {port} is in use or not allowed; choose another: make class PORT={port + 1}"
     )
     assert capsys.readouterr().out == ""
-    assert port_is_free(port)
+    assert not port_problem("0.0.0.0", port, "make class")
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
@@ -94,7 +94,7 @@ def test_it_prints_and_then_serves(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(serve_class, "lan_addresses", lambda: ["192.168.1.23"])
-    monkeypatch.setattr(serve_class, "port_is_free", lambda port: True)
+    monkeypatch.setattr(serve_class, "port_problem", lambda *asked: "")
     served: list[tuple[str, int]] = []
     monkeypatch.setattr(serve_class, "serve", lambda *where: served.append(where))
     assert main(["--port", "8502"]) is None
