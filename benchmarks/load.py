@@ -113,7 +113,7 @@ async def everyone(
     end = time.perf_counter() + seconds
     await asyncio.gather(*(play(session, times[chapter], end) for chapter, session in tabs))
     size = sum(session.bytes for _, session in tabs) - before
-    broken = sum(session.broken for _, session in tabs)
+    broken = sum(bool(session.broken) for _, session in tabs)
     for _, session in tabs:
         await session.__aexit__(None, None, None)
     return [*itertools.chain(*times.values())], broken, size, times

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -19,22 +18,28 @@ from streamlit.proto.NumberInput_pb2 import NumberInput
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import connect
 
+from bn_ui.text import LANGUAGES, labels
+
+FAILURES = {labels(lang)["frame.error"] for lang in LANGUAGES}  # what readers see of an exception
+
 
 class Session:
     """One tab on one page.
 
     widgets : id → fragment of every widget that was drawn, as the server named them
     numbers : id → the box, of those among them that take a number
+    kinds : id → what it is, by the name that Streamlit's messages have for it
     bytes : how many have come
-    broken : whether a page or a fragment has failed
+    broken : how a page or a fragment has failed, or ""
     """
 
     def __init__(self, url: str, page: str, query: str) -> None:
         self.url, self.page, self.query = url, page, query
         self.widgets: dict[str, str] = {}
         self.numbers: dict[str, NumberInput] = {}
+        self.kinds: dict[str, str] = {}
         self.bytes = 0
-        self.broken = False
+        self.broken = ""
         self._hash = ""
         self._finished = asyncio.Condition()
         self._runs = 0
@@ -114,6 +119,7 @@ class Session:
             case "new_session" if not message.metadata.run.fragment_ids:
                 self.widgets.clear()
                 self.numbers.clear()
+                self.kinds.clear()
                 self._stop_timers([*self._timers])
             case "navigation":
                 self._hash = message.navigation.page_script_hash
@@ -133,11 +139,13 @@ class Session:
         kind = element.WhichOneof("type")
         name = getattr(getattr(element, kind), "id", "") if kind else ""
         if name:
-            self.widgets[name] = message.delta.fragment_id
+            self.widgets[name], self.kinds[name] = message.delta.fragment_id, kind
         if kind == "number_input":
             self.numbers[name] = element.number_input
-        failed = element.alert.format == Alert.ERROR if kind == "alert" else kind == "exception"
-        self.broken |= failed
+        if kind == "exception":
+            self.broken = element.exception.message
+        elif kind == "alert" and element.alert.body in FAILURES:
+            self.broken = element.alert.body
 
     def _start_timer(self, fragment: str, interval: float) -> None:
         self._stop_timers([fragment])

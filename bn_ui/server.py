@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bn_ui.text import t
+from bn_ui.text import browser_language, labels, language
 
 
 def _inline_scripts() -> str:
@@ -135,5 +135,10 @@ def accepts_gzip(headers: Headers) -> bool:
 def report_error(error: Exception) -> bool:
     """Tell the log what happened and the reader what to do; no traceback reaches a page."""
     logging.getLogger(__name__).exception("A page failed", exc_info=error)
-    st.error(t("frame.error"), title=t("frame.error_title"), icon=":material/error:")
+    try:
+        lang = language()
+    except Exception:  # the switch itself has been sent something that Streamlit cannot read
+        lang = browser_language()
+    words = labels(lang)
+    st.error(words["frame.error"], title=words["frame.error_title"], icon=":material/error:")
     return True
