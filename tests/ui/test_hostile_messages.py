@@ -84,8 +84,9 @@ async def besiege(server: Server, chapter: str, make: Callable[..., WidgetState]
     """A message for every widget that the page has, and for one that it has not: what broke."""
     rng, pid, broken = random.Random(chapter), server.process.pid, []
     async with Session(server.url, chapter, "lang=en&revealed=1") as session:
-        for name in [*session.widgets, "$$ID-0-nothing"]:
-            kind, fragment = session.kinds.get(name, ""), session.widgets.get(name, "")
+        kinds, fragments = dict(session.kinds), dict(session.widgets)
+        for name in [*kinds, "$$ID-0-nothing"]:
+            kind, fragment = kinds.get(name, ""), fragments.get(name, "")
             state, before = make(rng, name, kind), cpu(pid)
             await session.run(state, fragment=fragment)
             assert cpu(pid) - before < MOST_CPU, state
