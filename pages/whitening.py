@@ -1,0 +1,519 @@
+"""Whitening: what BN leaves out, why it does, and what it would cost."""
+
+from datetime import UTC, datetime
+from functools import partial
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from bn_core import forward_train
+from bn_core.datasets import load_digits, sample_batch
+from bn_core.whitening import (
+    Directions,
+    Stage,
+    correlated,
+    directions,
+    landmarks,
+    mean_squared_distance,
+    stages,
+    succession,
+    white_cloud,
+    whiten,
+)
+from bn_core.whitening_cost import REPEATS, SAMPLES, Cost, growth, measure
+from bn_ui import controls, present, share, url
+from bn_ui import take_along as programs
+from bn_ui.batches import Hidden, hidden_batch, synthetic
+from bn_ui.export import csv_button, csv_bytes
+from bn_ui.figures import whitening as figures
+from bn_ui.live_chart import Picture, knob, live_chart
+from bn_ui.numbers import number_text
+from bn_ui.predict import predict, verdict
+from bn_ui.quiz import QUIZ_SEED, quiz
+from bn_ui.text import group, prose, questions, t
+
+CHAPTER = "whitening"
+CHART = "white_chart"
+GUESS = "white_guess"
+COSTS = "white_costs"  # what this tab has measured last, and when
+
+SIZE = 128  # samples in a cloud
+REAL_EPS = 1e-5  # of real features one may be constant; the others are exact with ε = 0
+
+# Four clouds.
+SOURCES = ("synthetic", "units", "pixels")
+SOURCE = url.choice("white_source", "synthetic", SOURCES)
+RHO = url.number("white_rho", 0.9, *figures.RHO_RANGE)
+RATIO = url.number("white_ratio", 2.0, *figures.RATIO_RANGE)
+UNIT_LAYER, UNITS, PIXELS = 2, 8, 64
+UNIT_PAIR = (
+    url.integer("white_unit_1", 1, 1, UNITS),
+    url.integer("white_unit_2", 8, 1, UNITS),
+)
+PIXEL_PAIR = (
+    url.integer("white_pixel_1", 47, 1, PIXELS),
+    url.integer("white_pixel_2", 55, 1, PIXELS),
+)
+SEED = url.integer("white_seed", 0, 0, 9999)
+CLOUDS = (SOURCE, RHO, RATIO, *UNIT_PAIR, *PIXEL_PAIR, SEED)
+# One whitened cloud, turned.
+STARTS = ("zca", "pca", "first", "second")
+START = url.choice("white_start", "zca", STARTS)
+ANGLE = url.number("white_angle", 60.0, *figures.ANGLE_RANGE)
+TURN = (START, ANGLE)
+TURN_RHO = 0.9
+# One sample in batch after batch.
+IMAGES = 1797
+SAMPLE = url.integer("white_sample", 1, 1, IMAGES)
+BATCH_SIZES = ("16", "32", "128")
+BATCH_SIZE = url.choice("white_m", "32", BATCH_SIZES)
+DRAW = url.integer("white_draw", 3, 0, 9999)
+SUCCESSION = (SAMPLE, BATCH_SIZE, DRAW)
+BATCHES = 20
+# Fewer samples than features.
+POPULATION = url.choice("white_population", "normal", ("normal", "units"))
+RANK_M = url.integer("white_rank_m", 16, *figures.M_RANGE)
+RANK_D = url.integer("white_rank_d", 50, *figures.D_RANGE)
+EPS = url.number("white_eps", 1e-5, *figures.EPS_RANGE)
+RANK = (POPULATION, RANK_M, RANK_D, EPS)
+FRESH = 1000
+FIELDS = (*CLOUDS, *TURN, *SUCCESSION, *RANK, QUIZ_SEED)
+
+MEASURED_FOR = 60  # seconds for which everybody gets the same measurement
+NO_CORRELATION = 0.005
+SAME = 1.005  # condition numbers that differ by less are called equal
+PRESETS = {
+    "equal": {SOURCE: "synthetic", RHO: 0.9, RATIO: 1.0},
+    "none": {SOURCE: "synthetic", RHO: 0.0, RATIO: 4.0},
+    "nearly": {SOURCE: "synthetic", RHO: -0.98, RATIO: 1.0},
+    "units": {SOURCE: "units", **{field: field.default for field in UNIT_PAIR}},
+    "pixels": {SOURCE: "pixels", **{field: field.default for field in PIXEL_PAIR}},
+}
+
+
+class Cloud(NamedTuple):
+    """Two features: the batch (m, 2), what they are called, and the ε it is looked at with."""
+
+    x: np.ndarray
+    names: tuple[str, str]
+    eps: float
+
+
+@st.fragment
+def lab() -> None:
+    url.load(FIELDS)
+    question = questions(CHAPTER)["tilted"]
+    if predict(question, GUESS):
+        verdict(question, GUESS)
+        uncovered()
+    url.save(FIELDS)
+
+
+def uncovered() -> None:
+    """What the guess uncovers."""
+    clouds()
+    with present.part("reading"):
+        st.markdown(prose(CHAPTER, "reading"))
+    for number, experiment in enumerate((turn, same_sample, cost, few_samples), 1):
+        with present.part("more", number):
+            experiment()
+    with present.part("reading", 2):
+        st.markdown(prose(CHAPTER, "sources"))
+
+
+# ---- four clouds ---------------------------------------------------------------------------------
+
+
+@st.fragment
+def clouds() -> None:
+    url.load(CLOUDS)
+    picture_column, control_column = present.columns()
+    with control_column:
+        cloud = choose_cloud()
+        share.footer(CHAPTER, FIELDS, partial(url.reset, FIELDS))
+    with picture_column:
+        found = stages(cloud.x, eps=cloud.eps)
+        show_clouds(cloud, found)
+        st.markdown(conclusion(found))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            presets()
+            download(cloud, found)
+    programs.take_along(CHAPTER, lambda: programs.whitening(cloud.x, cloud.eps))
+    url.save(FIELDS)
+
+
+def choose_cloud() -> Cloud:
+    names = {name: t(f"whitening.source_{name}") for name in SOURCES}
+    source = controls.pick(SOURCE, t("whitening.source"), names)
+    if source == "synthetic":
+        label = t("whitening.rho")
+        controls.number(RHO, label, *figures.RHO_RANGE, step=0.02, format="%.4g")
+        label = t("whitening.ratio")
+        controls.number(RATIO, label, *figures.RATIO_RANGE, step=0.25, format="%.4g")
+    else:
+        for number, field in enumerate(pair(), 1):
+            label = t(f"whitening.choose_{source}", n=number, all=how_many())
+            controls.number(field, label, 1, how_many())
+    controls.number(SEED, t("whitening.seed"), 0, 9999)
+    st.caption(t(f"whitening.about_{source}", m=SIZE, layer=UNIT_LAYER, units=UNITS))
+    return the_cloud()
+
+
+def pair() -> tuple[url.Field, url.Field]:
+    return UNIT_PAIR if url.value(SOURCE) == "units" else PIXEL_PAIR
+
+
+def how_many() -> int:
+    return UNITS if url.value(SOURCE) == "units" else PIXELS
+
+
+def the_cloud() -> Cloud:
+    source, seed = url.value(SOURCE), url.value(SEED)
+    if source == "synthetic":
+        x = correlated(base(seed), url.value(RHO), url.value(RATIO))
+        return Cloud(x, tuple(t("whitening.feature", n=n) for n in (1, 2)), 0.0)
+    numbers = [url.value(field) for field in pair()]
+    if source == "units":
+        batch = hidden_batch(Hidden("digits", SIZE, UNIT_LAYER, UNITS, "tanh", seed), 1.0)
+    else:
+        batch = pixels(seed)
+    names = tuple(t(f"whitening.{source}_n", n=n) for n in numbers)
+    return Cloud(batch[:, [n - 1 for n in numbers]], names, REAL_EPS)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def base(seed: int) -> np.ndarray:
+    return white_cloud(SIZE, seed)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def pixels(seed: int) -> np.ndarray:
+    return sample_batch(load_digits().images, SIZE, seed).astype(np.float64)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def moving(seed: int, rho: float, ratio: float) -> dict[str, list[figures.Change]]:
+    """What the two knobs change: the correlation moves all clouds, the scales not the second."""
+    white = base(seed)
+    marked, reach = landmarks(white), reaches(white)
+
+    def frames(pairs: list[tuple[float, float]], panels: tuple[str, ...]) -> list[figures.Change]:
+        found = [stages(correlated(white, *pair), eps=0.0) for pair in pairs]
+        return figures.cloud_changes(found, marked, (0, 0), reach, panels)
+
+    return {
+        "rho": frames([(r, ratio) for r in figures.RHOS.tolist()], figures.STAGES),
+        "ratio": frames([(rho, r) for r in figures.RATIOS.tolist()], ("x", "pca", "zca")),
+    }
+
+
+def reaches(white: np.ndarray) -> dict[str, float]:
+    """The same panels wherever the knobs stand."""
+    return figures.reaches(stages(white, eps=0.0), sqrt(figures.RATIO_RANGE[1]))
+
+
+def show_clouds(cloud: Cloud, found: dict[str, Stage]) -> None:
+    words, knobs = group("whitening_figure"), []
+    if url.value(SOURCE) == "synthetic":
+        white, centre = base(url.value(SEED)), np.zeros(2)
+        marked, reach = landmarks(white), reaches(white)
+        changes = moving(url.value(SEED), url.value(RHO), url.value(RATIO))
+        knobs = [
+            knob(RHO, figures.RHOS, changes["rho"]),
+            knob(RATIO, figures.RATIOS, changes["ratio"]),
+        ]
+    else:
+        centre, reach = found["x"].spectrum.mu, figures.reaches(found)
+        marked = landmarks(found["zca"].values)
+    places = figures.cloud_places()
+    here = {"m": SIZE, "first": cloud.names[0], "second": cloud.names[1]}
+    here["eps"] = number_text(cloud.eps)
+    picture = Picture(
+        figure=figures.clouds_figure(words, cloud.names, centre, reach),
+        base=figures.cloud_changes([found], marked, centre, reach),
+        alt=t("whitening.clouds_alt", **here, **places),
+        filename=f"batch-normalization-{CHAPTER}",
+        caption=t("whitening.clouds_caption", **here, **places),
+        formats=["number"] * len(places),
+        table=figures.clouds_table(words),
+    )
+    live_chart(picture, knobs, key=CHART, fields=(RHO, RATIO))
+
+
+def conclusion(found: dict[str, Stage]) -> str:
+    """What BN did to the condition number here, and what it left."""
+    before, after, whitened = (found[name].spectrum for name in ("x", "x_hat", "zca"))
+    numbers = {
+        "before": number_text(before.condition),
+        "after": number_text(after.condition),
+        "whitened": number_text(whitened.condition),
+    }
+    if after.rank < 2:
+        return t("whitening.flat", **numbers)
+    if abs(found["x"].correlation) < NO_CORRELATION:
+        return t("whitening.uncorrelated", **numbers)
+    name = "scales_helped" if before.condition > SAME * after.condition else "scales_equal"
+    return t(f"whitening.{name}", **numbers)
+
+
+def presets() -> None:
+    st.markdown(t("presets.label"), width="content")
+    for name, values in PRESETS.items():
+        st.button(
+            t(f"whitening.preset_{name}"),
+            key=f"white_preset_{name}",
+            on_click=set_all,
+            args=(values,),
+        )
+
+
+def set_all(values: dict[url.Field, object]) -> None:
+    for field, value in values.items():
+        url.assign(field, value)
+
+
+def download(cloud: Cloud, found: dict[str, Stage]) -> None:
+    """The four clouds, in full precision."""
+    stages_ = group("whitening_csv")
+    header = [stages_["sample"]]
+    header += [f"{stages_[name]}, {of}" for name in figures.STAGES for of in cloud.names]
+
+    def make() -> bytes:
+        columns = np.concatenate([found[name].values for name in figures.STAGES], axis=1)
+        return csv_bytes(header, ((i, *row) for i, row in enumerate(columns.tolist(), 1)))
+
+    csv_button(t("frame.download_csv"), f"batch-normalization-{CHAPTER}", make, "white_csv")
+
+
+# ---- a whitened cloud, turned --------------------------------------------------------------------
+
+
+class Turned(NamedTuple):
+    """The standardised cloud, where turning starts from, and the distance of ZCA from the former."""
+
+    x_hat: np.ndarray
+    start: np.ndarray
+    least: float
+    changes: list[figures.Change]
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def turned(start: str) -> Turned:
+    x_hat = forward_train(correlated(base(SEED.default), TURN_RHO, 1.0), eps=0.0).x_hat
+    zca = whiten(x_hat, "zca").z
+    signs = {"first": [-1, 1], "second": [1, -1]}.get(start, [1, 1])
+    z = zca if start == "zca" else whiten(x_hat, "pca").z * signs
+    least = mean_squared_distance(zca, x_hat)
+    changes = figures.turned_changes(x_hat, z, landmarks(zca), least, figures.ANGLES)
+    return Turned(x_hat, z, least, changes)
+
+
+@st.fragment
+def turn() -> None:
+    url.load(TURN)
+    st.header(t("whitening.turn_title"), anchor=False)
+    st.markdown(prose(CHAPTER, "turn"))
+    names = {name: t(f"whitening.start_{name}") for name in STARTS}
+    start = controls.pick(START, t("whitening.start"), names, width="content")
+    label = t("whitening.angle")
+    controls.number(ANGLE, label, *figures.ANGLE_RANGE, step=3.0, format="%.4g", width=160)
+    found = turned(start)
+    words, places = group("turned_figure"), figures.turned_places()
+    here = {"start": names[start], "rho": number_text(TURN_RHO), "m": SIZE}
+    marked = landmarks(whiten(found.x_hat).z)
+    reach = figures.reaches(stages(found.x_hat, eps=0.0))["zca"]
+    picture = Picture(
+        figure=figures.turned_figure(words, found.x_hat, found.start, found.least, reach),
+        base=figures.turned_changes(
+            found.x_hat, found.start, marked, found.least, url.value(ANGLE)
+        ),
+        alt=t("whitening.turn_alt", **here, **places),
+        filename=f"batch-normalization-{CHAPTER}-rotation",
+        caption=t("whitening.turn_caption", **here, **places),
+        formats=["number"] * len(places),
+        table=figures.turned_table(words),
+    )
+    knobs = [knob(ANGLE, figures.ANGLES, found.changes)]
+    live_chart(picture, knobs, key="white_turn_chart", fields=[ANGLE])
+    url.save(FIELDS)
+
+
+# ---- the same sample in batch after batch --------------------------------------------------------
+
+
+@st.fragment
+def same_sample() -> None:
+    url.load(SUCCESSION)
+    st.header(t("whitening.same_title"), anchor=False)
+    st.markdown(prose(CHAPTER, "same"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        controls.number(SAMPLE, t("whitening.sample", all=IMAGES), 1, IMAGES, width=160)
+        sizes = {size: size for size in BATCH_SIZES}
+        controls.pick(BATCH_SIZE, t("whitening.size"), sizes, width="content")
+        st.button(t("whitening.draw"), key="white_draw_again", on_click=draw_others)
+    size = int(url.value(BATCH_SIZE))
+    population = hidden_batch(Hidden("digits", IMAGES, 1, UNITS, "tanh", 0), 1.0)
+    found = succession(
+        population, url.value(SAMPLE) - 1, m=size, batches=BATCHES, seed=url.value(DRAW)
+    )
+    here = {"sample": url.value(SAMPLE), "m": size, "batches": BATCHES, "units": UNITS}
+    here |= {"pairs": BATCHES - 1, "flips": found.flips}
+    here |= {kind: number_text(found.step(kind), 3) for kind in figures.SUCCESSION_KINDS}
+    picture = Picture(
+        figure=figures.succession_figure(group("succession_figure"), found),
+        base=[],
+        alt=t("whitening.same_alt", **here),
+        filename=f"batch-normalization-{CHAPTER}-signs",
+        caption=t("whitening.same_caption", **here),
+    )
+    live_chart(picture, key="white_same_chart")
+    steadier = found.step("zca") < found.step("pca")
+    st.markdown(t("whitening.steadier" if steadier else "whitening.not_steadier", **here))
+    url.save(FIELDS)
+
+
+def draw_others() -> None:
+    url.assign(DRAW, (url.value(DRAW) + 1) % 10_000)
+
+
+# ---- what it costs -------------------------------------------------------------------------------
+
+
+class Measured(NamedTuple):
+    when: datetime
+    costs: tuple[Cost, ...]
+
+
+@st.cache_resource(ttl=MEASURED_FOR, show_spinner=False)
+def measured_lately() -> Measured:
+    """One measurement for all who ask within a minute: those who press meanwhile wait for it."""
+    return Measured(datetime.now(UTC), measure())
+
+
+def measure_now() -> None:
+    st.session_state[COSTS] = measured_lately()
+
+
+@st.fragment
+def cost() -> None:
+    st.header(t("whitening.cost_title"), anchor=False)
+    st.markdown(prose(CHAPTER, "cost", m=SAMPLES))
+    st.button(
+        t("whitening.measure"), key="white_measure", icon=":material/timer:", on_click=measure_now
+    )
+    found = st.session_state.get(COSTS)
+    if found is not None:
+        show_cost(found)
+
+
+def show_cost(found: Measured) -> None:
+    last, before = found.costs[-1], found.costs[-2]
+    slower, whiten_slower = growth(found.costs)
+    here = {
+        "m": SAMPLES,
+        "repeats": REPEATS,
+        "when": f"{found.when:%Y-%m-%d %H:%M:%S} UTC",
+        "d": last.d,
+        "half": before.d,
+        "bn": milliseconds(last.standardise),
+        "whiten": milliseconds(last.whiten),
+        "ratio": number_text(last.ratio, 3),
+        "bn_growth": number_text(slower, 3),
+        "whiten_growth": number_text(whiten_slower, 3),
+    }
+    picture = Picture(
+        figure=figures.cost_figure(group("cost_figure"), found.costs),
+        base=[],
+        alt=t("whitening.cost_alt", **here),
+        filename=f"batch-normalization-{CHAPTER}-cost",
+        caption=t("whitening.cost_caption", **here),
+    )
+    live_chart(picture, key="white_cost_chart")
+    st.table(
+        {
+            t("whitening.cost_d"): [str(one.d) for one in found.costs],
+            t("whitening.cost_bn"): [milliseconds(one.standardise) for one in found.costs],
+            t("whitening.cost_whiten"): [milliseconds(one.whiten) for one in found.costs],
+            t("whitening.cost_ratio"): [number_text(one.ratio, 3) for one in found.costs],
+        },
+        hide_index=True,
+        width="content",
+        alt=t("whitening.cost_table"),
+    )
+    st.caption(t("whitening.cost_how", seconds=MEASURED_FOR, **here))
+
+
+def milliseconds(seconds: float) -> str:
+    return number_text(1000 * seconds, 3)
+
+
+# ---- fewer samples than features -----------------------------------------------------------------
+
+
+def population(source: str) -> np.ndarray:
+    """Rows of 64 features: the first are the batch's, the others are fresh."""
+    most = figures.M_RANGE[1] + FRESH
+    if source == "normal":
+        return synthetic("normal", most, figures.D_RANGE[1], 0)
+    return hidden_batch(Hidden("digits", most, 1, figures.D_RANGE[1], "tanh", 0), 1.0)
+
+
+def batch_directions(source: str, m: int, d: int) -> Directions:
+    rows = population(source)[:, :d]
+    return directions(rows[:m], rows[-FRESH:])
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def rank_moving(source: str, m: int, d: int, eps: float) -> dict[str, list[figures.Change]]:
+    here = batch_directions(source, m, d)
+    by_m = [batch_directions(source, n, d) for n in figures.BATCH_SIZES.tolist()]
+    by_d = [batch_directions(source, m, n) for n in figures.FEATURES.tolist()]
+    return {
+        "m": figures.rank_changes(by_m, eps),
+        "d": figures.rank_changes(by_d, eps),
+        "eps": figures.rank_changes([here] * len(figures.EPSILONS), figures.EPSILONS),
+    }
+
+
+@st.fragment
+def few_samples() -> None:
+    url.load(RANK)
+    st.header(t("whitening.rank_title"), anchor=False)
+    st.markdown(prose(CHAPTER, "rank"))
+    names = {name: t(f"whitening.population_{name}") for name in ("normal", "units")}
+    controls.pick(POPULATION, t("whitening.population"), names, width="content")
+    with st.container(horizontal=True):
+        m = controls.number(RANK_M, t("whitening.rank_m"), *figures.M_RANGE, width=128)
+        d = controls.number(RANK_D, t("whitening.rank_d"), *figures.D_RANGE, width=128)
+        controls.number(EPS, "ε", *figures.EPS_RANGE, step=1e-5, format="%.3g", width=128)
+    source, eps = url.value(POPULATION), url.value(EPS)
+    here = batch_directions(source, m, d)
+    words, places = group("rank_figure"), figures.rank_places()
+    more = {"fresh_samples": FRESH, "source": names[source]}
+    picture = Picture(
+        figure=figures.rank_figure(words),
+        base=figures.rank_changes([here], eps),
+        alt=t("whitening.rank_alt", **more, **places),
+        filename=f"batch-normalization-{CHAPTER}-rank",
+        caption=t("whitening.rank_caption", **more, **places),
+        formats=["number"] * len(places),
+        table=figures.rank_table(words),
+    )
+    changes = rank_moving(source, m, d, eps)
+    knobs = [
+        knob(RANK_M, figures.BATCH_SIZES, changes["m"]),
+        knob(RANK_D, figures.FEATURES, changes["d"]),
+        knob(EPS, figures.EPSILONS, changes["eps"]),
+    ]
+    live_chart(picture, knobs, key="white_rank_chart", fields=(RANK_M, RANK_D, EPS))
+    url.save(FIELDS)
+
+
+url.load(FIELDS)
+with present.part("intro"):
+    st.markdown(prose(CHAPTER, "intro"))
+lab()
+with present.part("quiz"):
+    quiz(CHAPTER, FIELDS)
