@@ -291,7 +291,7 @@ def download(cloud: Cloud, found: dict[str, Stage]) -> None:
 
 
 class Turned(NamedTuple):
-    """The standardised cloud, where turning starts from, and the distance of ZCA from the former."""
+    """The standardised cloud, where turning starts from, how far ZCA is away, and all frames."""
 
     x_hat: np.ndarray
     start: np.ndarray
@@ -299,7 +299,7 @@ class Turned(NamedTuple):
     changes: list[figures.Change]
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False)
 def turned(start: str) -> Turned:
     x_hat = forward_train(correlated(base(SEED.default), TURN_RHO, 1.0), eps=0.0).x_hat
     zca = whiten(x_hat, "zca").z
@@ -369,8 +369,10 @@ def same_sample() -> None:
         caption=t("whitening.same_caption", **here),
     )
     live_chart(picture, key="white_same_chart")
-    steadier = found.step("zca") < found.step("pca")
-    st.markdown(t("whitening.steadier" if steadier else "whitening.not_steadier", **here))
+    if found.step("zca") < found.step("pca"):
+        st.markdown(t("whitening.steadier", **here))
+    else:
+        st.markdown(t("whitening.not_steadier", **here))
     url.save(FIELDS)
 
 

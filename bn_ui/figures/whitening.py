@@ -218,9 +218,10 @@ def _clouds_layout(
     for number, name in enumerate(STAGES):
         row, column = divmod(number, 2)
         suffix = "" if number == 0 else str(number + 1)
-        pair = [f"{names[k]}{words[f'after_{name}']}" for k in (0, 1)]
         if name == "pca":
             pair = [words["component_1"], words["component_2"]]
+        else:
+            pair = [words[f"after_{name}"].format(name=feature) for feature in names]
         axes |= _square(suffix, _COLUMNS[column], _ROWS[row], pair, ends[name])
         titles.append(parts.title(f"x{suffix}", words[name], f"@{COLOURS[name]}"))
     made = parts.canvas(height) | axes | {"annotations": titles}
@@ -551,7 +552,7 @@ def rank_places() -> dict[str, int]:
 
 def rank_table(words: Words) -> Table:
     at = rank_places()
-    columns = ("rank", "empty", "condition", "condition_eps", "own_least", "worst")
+    columns = ("rank", "condition", "condition_eps", "own_least", "worst")
     row = {"label": words["row_rank"], "colour": "", "cells": [at[name] for name in columns]}
     return Table([words["quantity"], *(words[name] for name in columns)], [row])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bn_ui.take_along import templates as shared
+from bn_ui.take_along.inference import SHOW
 from bn_ui.take_along.language import cell
 from bn_ui.take_along.program import Cell, TakeAlong
 from bn_ui.text import t
@@ -31,7 +32,8 @@ def describe(name, label, z):
     show(f"cov_{name}: {label}", cov)
     values = np.linalg.eigvalsh(cov)
     #: condition
-    show(f"condition_{name}: $word_condition", values[-1] / values[0])
+    empty = values[0] <= len(z) * 2**-52 * values[-1]
+    show(f"condition_{name}: $word_condition", float("inf") if empty else values[-1] / values[0])
 """,
     "torch": """
 #: covariance_torch
@@ -44,7 +46,8 @@ def describe(name, label, z):
     show(f"cov_{name}: {label}", cov)
     values = torch.linalg.eigvalsh(cov)
     #: condition
-    show(f"condition_{name}: $word_condition", values[-1] / values[0])
+    empty = values[0] <= len(z) * 2**-52 * values[-1]
+    show(f"condition_{name}: $word_condition", float("inf") if empty else values[-1] / values[0])
 """,
 }
 
@@ -69,7 +72,7 @@ WHITEN = """
 #: eigen
 values, vectors = $library.linalg.eigh(covariance(x))
 values, vectors = values$reversed, vectors$columns_reversed
-signs = $library.where($library.$diagonal(vectors) < 0, -1.0, 1.0)
+signs = $library.where($library.diagonal(vectors) < 0, -1.0, 1.0)
 vectors = vectors * signs
 #: pca
 w_pca = (vectors / $library.sqrt(values + eps)).T
@@ -97,7 +100,6 @@ _SPELLED = {
         "library": "np",
         "reversed": "[::-1]",
         "columns_reversed": "[:, ::-1]",
-        "diagonal": "diagonal",
         "pi": "np.pi",
         "cos": "np.cos",
         "sin": "np.sin",
@@ -108,7 +110,6 @@ _SPELLED = {
         "library": "torch",
         "reversed": ".flip(0)",
         "columns_reversed": ".flip(1)",
-        "diagonal": "diagonal",
         "pi": "math.pi",
         "cos": "math.cos",
         "sin": "math.sin",
@@ -134,12 +135,13 @@ def _cells(library: str, x: np.ndarray, eps: float) -> list[Cell]:
     data = {
         "x": shared.array(x, library),
         "eps": repr(float(eps)),
+        "m": str(len(x)),
         "imports": imports if numpy else f"import math\n\n{imports}",
     }
     spelled = _SPELLED[library]
     return [
         cell(DATA, "whitening" if numpy else "", **data),
-        cell(shared.SHOW[library] if numpy else SHOW_TORCH),
+        cell(SHOW[library]),
         cell(COVARIANCE[library], "covariance" if numpy else ""),
         cell(STANDARDISE[library], "standardise" if numpy else ""),
         cell(WHITEN, "whiten" if numpy else "", **spelled),
