@@ -19,7 +19,7 @@ from bn_core.whitening import whiten
 
 SIZES = (8, 16, 32, 64, 128, 256, 512)
 SAMPLES = 1024  # more than the largest d, so that every covariance has an inverse
-REPEATS = 3
+REPEATS = 5
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,9 @@ def measure(
     return tuple(_cost(rng.standard_normal((m, d)), repeats, clock) for d in sizes)
 
 
-def growth(costs: Sequence[Cost]) -> tuple[float, float]:
-    """By how much standardising and whitening grew over the last step of d."""
-    before, last = costs[-2:]
-    return last.standardise / before.standardise, last.whiten / before.whiten
+def growth(first: Cost, last: Cost) -> tuple[float, float]:
+    """By which factors the times for standardising and for whitening differ."""
+    return last.standardise / first.standardise, last.whiten / first.whiten
 
 
 def _cost(x: np.ndarray, repeats: int, clock: Callable[[], float]) -> Cost:

@@ -81,6 +81,7 @@ RANK = (POPULATION, RANK_M, RANK_D, EPS)
 FRESH = 1000
 FIELDS = (*CLOUDS, *TURN, *SUCCESSION, *RANK, QUIZ_SEED)
 
+GROWTH_FROM = -4  # the d from which on times are compared, counted from the last
 MEASURED_FOR = 60  # seconds for which everybody gets the same measurement
 NO_CORRELATION = 0.005
 SAME = 1.005  # condition numbers that differ by less are called equal
@@ -411,14 +412,15 @@ def cost() -> None:
 
 
 def show_cost(found: Measured) -> None:
-    last, before = found.costs[-1], found.costs[-2]
-    slower, whiten_slower = growth(found.costs)
+    last, first = found.costs[-1], found.costs[GROWTH_FROM]
+    slower, whiten_slower = growth(first, last)
     here = {
         "m": SAMPLES,
         "repeats": REPEATS,
         "when": f"{found.when:%Y-%m-%d %H:%M:%S} UTC",
         "d": last.d,
-        "half": before.d,
+        "first": first.d,
+        "factor": number_text(last.d / first.d),
         "bn": milliseconds(last.standardise),
         "whiten": milliseconds(last.whiten),
         "ratio": number_text(last.ratio, 3),
@@ -500,7 +502,7 @@ def few_samples() -> None:
         alt=t("whitening.rank_alt", **more, **places),
         filename=f"batch-normalization-{CHAPTER}-rank",
         caption=t("whitening.rank_caption", **more, **places),
-        formats=["number"] * len(places),
+        formats=figures.RANK_FORMATS,
         table=figures.rank_table(words),
     )
     changes = rank_moving(source, m, d, eps)

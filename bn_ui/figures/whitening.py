@@ -482,6 +482,8 @@ RANK_NUMBERS = (
     "worst",
     "own_least",
 )
+_COUNTS = ("m", "d", "rank", "empty")
+RANK_FORMATS = ["whole" if name in _COUNTS else "number" for name in RANK_NUMBERS]
 _LIVING, _EMPTY, _FRESH_LIVING, _FRESH_EMPTY, _IDEAL = range(5)
 _LADDER = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 

@@ -279,7 +279,12 @@ def test_steadier_is_said_only_where_it_is_so(lang: str, monkeypatch: pytest.Mon
 
 # ---- what it costs -------------------------------------------------------------------------------
 
-COSTS = (Cost(8, 1e-4, 2e-4), Cost(16, 2e-4, 8e-4), Cost(32, 4e-4, 6.4e-3))
+COSTS = (
+    Cost(8, 1e-4, 2e-4),
+    Cost(16, 2e-4, 8e-4),
+    Cost(32, 4e-4, 6.4e-3),
+    Cost(64, 7e-4, 4.9e-2),
+)
 
 
 @pytest.fixture
@@ -308,14 +313,14 @@ def test_nothing_is_measured_before_the_button_is_pressed(clock: list[int], lang
     press(app, "white_measure")
     assert len(clock) == 1
     header = chart(app, "white_cost_chart").header
-    for said in ("0.4", "6.4", "16", "32"):
+    for said in ("0.7", "49", "70", "8 ", "64", " 7 ", "245"):
         assert said in header["caption"]
     assert "UTC" in texts(app)
     ratios = list(app.table[0].value.iloc[:, 3])
-    assert ratios == ["2", "4", "16"]
+    assert ratios == ["2", "4", "16", "70"]
     bn, whitening = header["figure"]["data"]
-    assert whitening["y"] == [0.2, 0.8, 6.4]
-    assert bn["y"] == [0.1, 0.2, 0.4]
+    assert whitening["y"] == [0.2, 0.8, 6.4, 49]
+    assert bn["y"] == [0.1, 0.2, 0.4, 0.7]
     press(opened(lang=lang), "white_measure")
     assert len(clock) == 1, "another who asks within a minute gets the same"
 
