@@ -50,12 +50,13 @@ class Spectrum:
     cov : ndarray of shape (d, d)
         Covariance, divided by m as BN's variance is.
     values : ndarray of shape (d,)
-        Eigenvalues of ``cov``, largest first, none below zero.
+        Eigenvalues of ``cov``, largest first. What is not above ``tolerance`` is rounding error,
+        and 0 here.
     vectors : ndarray of shape (d, d)
         Eigenvectors in the columns. Each may as well have the other sign: here the entries on the
         diagonal are not negative.
     tolerance : float
-        max(m, d) · λ_max · the machine epsilon of the dtype. What is not larger is rounding error.
+        max(m, d) · λ_max · the machine epsilon of the dtype.
     """
 
     mu: Array
@@ -67,8 +68,8 @@ class Spectrum:
 
     @property
     def rank(self) -> int:
-        """How many eigenvalues are larger than ``tolerance``: at most min(m − 1, d)."""
-        return int((self.values > self.tolerance).sum())
+        """How many eigenvalues are above ``tolerance``: at most min(m − 1, d)."""
+        return int(np.count_nonzero(self.values))
 
     @property
     def condition(self) -> float:
@@ -113,9 +114,10 @@ def spectrum(x: ArrayLike) -> Spectrum:
     m, d = centred.shape
     cov = centred.T @ centred / centred.dtype.type(m)
     values, vectors = np.linalg.eigh(cov)
-    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+    values, vectors = values[::-1], vectors[:, ::-1]
     signs = np.where(np.diagonal(vectors) < 0, -1, 1).astype(vectors.dtype)
     tolerance = float(max(m, d) * np.finfo(values.dtype).eps * values[0])
+    values = np.where(values > tolerance, values, 0).astype(values.dtype)
     return Spectrum(mu, centred, cov, values, vectors * signs, tolerance)
 
 
@@ -188,7 +190,7 @@ def whiten(x: ArrayLike, kind: str = "zca", *, eps: float = 0.0) -> Whitened:
 def _inverse_roots(found: Spectrum, eps: float) -> Array:
     """1/√(λ + ε); 0 for a direction that is empty, if there is no ε to divide by."""
     values = found.values
-    kept = (values > found.tolerance) | (eps > 0)
+    kept = (values > 0) | (eps > 0)
     return np.where(kept, 1 / np.sqrt(np.where(kept, values + eps, 1)), 0).astype(values.dtype)
 
 
