@@ -86,8 +86,7 @@ describe("zca", "$word_cov_zca", z_zca)
 
 ROTATE = """
 #: any_rotation
-angle = $pi / 3
-c, s = $cos(angle), $sin(angle)
+c, s = 1 / 2, 3**0.5 / 2
 q = $array([[c, -s], [s, c]]$dtype)
 describe("turned", "$word_cov_turned", z_zca @ q.T)
 #: nearest
@@ -100,9 +99,6 @@ _SPELLED = {
         "library": "np",
         "reversed": "[::-1]",
         "columns_reversed": "[:, ::-1]",
-        "pi": "np.pi",
-        "cos": "np.cos",
-        "sin": "np.sin",
         "array": "np.array",
         "dtype": "",
     },
@@ -110,9 +106,6 @@ _SPELLED = {
         "library": "torch",
         "reversed": ".flip(0)",
         "columns_reversed": ".flip(1)",
-        "pi": "math.pi",
-        "cos": "math.cos",
-        "sin": "math.sin",
         "array": "torch.tensor",
         "dtype": ", dtype=torch.float64",
     },
@@ -131,12 +124,11 @@ def whitening(x: np.ndarray, eps: float) -> TakeAlong:
 
 def _cells(library: str, x: np.ndarray, eps: float) -> list[Cell]:
     numpy = library == "numpy"
-    imports = shared.IMPORTS[library]
     data = {
         "x": shared.array(x, library),
         "eps": repr(float(eps)),
         "m": str(len(x)),
-        "imports": imports if numpy else f"import math\n\n{imports}",
+        "imports": shared.IMPORTS[library],
     }
     spelled = _SPELLED[library]
     return [
