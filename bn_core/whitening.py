@@ -228,6 +228,11 @@ def stages(x: ArrayLike, *, eps: float = 1e-5) -> dict[str, Stage]:
 # ---- the whitenings between which nothing decides ------------------------------------------------
 
 
+def pca_with_signs(x: ArrayLike, signs: ArrayLike) -> Array:
+    """PCA whitening of x (m, d) with every eigenvector multiplied by its sign in ``signs``."""
+    return whiten(x, "pca").z * np.asarray(signs)
+
+
 def rotation(angle: float) -> Array:
     """The orthogonal matrix (2, 2) that turns by ``angle`` degrees, anticlockwise."""
     c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))

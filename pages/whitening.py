@@ -1,34 +1,19 @@
 """Whitening: what BN leaves out, why it does, and what it would cost."""
 
-from datetime import UTC, datetime
 from functools import partial
-from math import sqrt
-from typing import NamedTuple
+from itertools import chain
 
-import numpy as np
 import streamlit as st
 
-from bn_core import forward_train
-from bn_core.datasets import load_digits, sample_batch
-from bn_core.whitening import (
-    Directions,
-    Stage,
-    correlated,
-    directions,
-    landmarks,
-    mean_squared_distance,
-    stages,
-    succession,
-    white_cloud,
-    whiten,
-)
-from bn_core.whitening_cost import REPEATS, SAMPLES, Cost, growth, measure
-from bn_ui import controls, present, share, url
+from bn_core.whitening import Stage, stages, succession
+from bn_core.whitening_cost import REPEATS, SAMPLES, growth
+from bn_ui import clouds, controls, present, share, url
 from bn_ui import take_along as programs
-from bn_ui.batches import Hidden, hidden_batch, synthetic
+from bn_ui.clouds import IMAGES, PIXELS, SIZE, UNITS, Cloud, Measured
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import whitening as figures
 from bn_ui.live_chart import Picture, knob, live_chart
+from bn_ui.live_chart.message import Knob
 from bn_ui.numbers import number_text
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import QUIZ_SEED, quiz
@@ -39,15 +24,11 @@ CHART = "white_chart"
 GUESS = "white_guess"
 COSTS = "white_costs"  # what this tab has measured last, and when
 
-SIZE = 128  # samples in a cloud
-REAL_EPS = 1e-5  # of real features one may be constant; the others are exact with ε = 0
-
 # Four clouds.
 SOURCES = ("synthetic", "units", "pixels")
 SOURCE = url.choice("white_source", "synthetic", SOURCES)
 RHO = url.number("white_rho", 0.9, *figures.RHO_RANGE)
 RATIO = url.number("white_ratio", 2.0, *figures.RATIO_RANGE)
-UNIT_LAYER, UNITS, PIXELS = 2, 8, 64
 UNIT_PAIR = (
     url.integer("white_unit_1", 1, 1, UNITS),
     url.integer("white_unit_2", 8, 1, UNITS),
@@ -59,13 +40,11 @@ PIXEL_PAIR = (
 SEED = url.integer("white_seed", 0, 0, 9999)
 CLOUDS = (SOURCE, RHO, RATIO, *UNIT_PAIR, *PIXEL_PAIR, SEED)
 # One whitened cloud, turned.
-STARTS = ("zca", "pca", "first", "second")
+STARTS = ("zca", *clouds.FLIPS)
 START = url.choice("white_start", "zca", STARTS)
 ANGLE = url.number("white_angle", 60.0, *figures.ANGLE_RANGE)
 TURN = (START, ANGLE)
-TURN_RHO = 0.9
 # One sample in batch after batch.
-IMAGES = 1797
 SAMPLE = url.integer("white_sample", 1, 1, IMAGES)
 BATCH_SIZES = ("16", "32", "128")
 BATCH_SIZE = url.choice("white_m", "32", BATCH_SIZES)
@@ -78,11 +57,9 @@ RANK_M = url.integer("white_rank_m", 16, *figures.M_RANGE)
 RANK_D = url.integer("white_rank_d", 50, *figures.D_RANGE)
 EPS = url.number("white_eps", 1e-5, *figures.EPS_RANGE)
 RANK = (POPULATION, RANK_M, RANK_D, EPS)
-FRESH = 1000
 FIELDS = (*CLOUDS, *TURN, *SUCCESSION, *RANK, QUIZ_SEED)
 
 GROWTH_FROM = -4  # the d from which on times are compared, counted from the last
-MEASURED_FOR = 60  # seconds for which everybody gets the same measurement
 NO_CORRELATION = 0.005
 SAME = 1.005  # condition numbers that differ by less are called equal
 PRESETS = {
@@ -92,14 +69,6 @@ PRESETS = {
     "units": {SOURCE: "units", **{field: field.default for field in UNIT_PAIR}},
     "pixels": {SOURCE: "pixels", **{field: field.default for field in PIXEL_PAIR}},
 }
-
-
-class Cloud(NamedTuple):
-    """Two features: the batch (m, 2), what they are called, and the ε it is looked at with."""
-
-    x: np.ndarray
-    names: tuple[str, str]
-    eps: float
 
 
 @st.fragment
@@ -114,7 +83,7 @@ def lab() -> None:
 
 def uncovered() -> None:
     """What the guess uncovers."""
-    clouds()
+    four_clouds()
     with present.part("reading"):
         st.markdown(prose(CHAPTER, "reading"))
     for number, experiment in enumerate((turn, same_sample, cost, few_samples), 1):
@@ -128,7 +97,7 @@ def uncovered() -> None:
 
 
 @st.fragment
-def clouds() -> None:
+def four_clouds() -> None:
     url.load(CLOUDS)
     picture_column, control_column = present.columns()
     with control_column:
@@ -158,7 +127,7 @@ def choose_cloud() -> Cloud:
             label = t(f"whitening.choose_{source}", n=number, all=how_many())
             controls.number(field, label, 1, how_many())
     controls.number(SEED, t("whitening.seed"), 0, 9999)
-    st.caption(t(f"whitening.about_{source}", m=SIZE, layer=UNIT_LAYER, units=UNITS))
+    st.caption(t(f"whitening.about_{source}", m=SIZE, layer=clouds.UNIT_LAYER, units=UNITS))
     return the_cloud()
 
 
@@ -173,74 +142,37 @@ def how_many() -> int:
 def the_cloud() -> Cloud:
     source, seed = url.value(SOURCE), url.value(SEED)
     if source == "synthetic":
-        x = correlated(base(seed), url.value(RHO), url.value(RATIO))
-        return Cloud(x, tuple(t("whitening.feature", n=n) for n in (1, 2)), 0.0)
+        names = [t("whitening.feature", n=n) for n in (1, 2)]
+        return clouds.made_cloud(seed, url.value(RHO), url.value(RATIO), names)
     numbers = [url.value(field) for field in pair()]
-    if source == "units":
-        batch = hidden_batch(Hidden("digits", SIZE, UNIT_LAYER, UNITS, "tanh", seed), 1.0)
-    else:
-        batch = pixels(seed)
-    names = tuple(t(f"whitening.{source}_n", n=n) for n in numbers)
-    return Cloud(batch[:, [n - 1 for n in numbers]], names, REAL_EPS)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def base(seed: int) -> np.ndarray:
-    return white_cloud(SIZE, seed)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def pixels(seed: int) -> np.ndarray:
-    return sample_batch(load_digits().images, SIZE, seed).astype(np.float64)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def moving(seed: int, rho: float, ratio: float) -> dict[str, list[figures.Change]]:
-    """What the two knobs change: the correlation moves all clouds, the scales not the second."""
-    white = base(seed)
-    marked, reach = landmarks(white), reaches(white)
-
-    def frames(pairs: list[tuple[float, float]], panels: tuple[str, ...]) -> list[figures.Change]:
-        found = [stages(correlated(white, *pair), eps=0.0) for pair in pairs]
-        return figures.cloud_changes(found, marked, (0, 0), reach, panels)
-
-    return {
-        "rho": frames([(r, ratio) for r in figures.RHOS.tolist()], figures.STAGES),
-        "ratio": frames([(rho, r) for r in figures.RATIOS.tolist()], ("x", "pca", "zca")),
-    }
-
-
-def reaches(white: np.ndarray) -> dict[str, float]:
-    """The same panels wherever the knobs stand."""
-    return figures.reaches(stages(white, eps=0.0), sqrt(figures.RATIO_RANGE[1]))
+    names = [t(f"whitening.{source}_n", n=n) for n in numbers]
+    return clouds.real_cloud(source, numbers, seed, names)
 
 
 def show_clouds(cloud: Cloud, found: dict[str, Stage]) -> None:
-    words, knobs = group("whitening_figure"), []
-    if url.value(SOURCE) == "synthetic":
-        white, centre = base(url.value(SEED)), np.zeros(2)
-        marked, reach = landmarks(white), reaches(white)
-        changes = moving(url.value(SEED), url.value(RHO), url.value(RATIO))
-        knobs = [
-            knob(RHO, figures.RHOS, changes["rho"]),
-            knob(RATIO, figures.RATIOS, changes["ratio"]),
-        ]
-    else:
-        centre, reach = found["x"].spectrum.mu, figures.reaches(found)
-        marked = landmarks(found["zca"].values)
-    places = figures.cloud_places()
+    words, places = group("whitening_figure"), figures.cloud_places()
     here = {"m": SIZE, "first": cloud.names[0], "second": cloud.names[1]}
-    here["eps"] = number_text(cloud.eps)
     picture = Picture(
-        figure=figures.clouds_figure(words, cloud.names, centre, reach),
-        base=figures.cloud_changes([found], marked, centre, reach),
+        figure=figures.clouds_figure(words, cloud.names, cloud.centre, cloud.reach),
+        base=figures.cloud_changes([found], cloud.marked, cloud.centre, cloud.reach),
         alt=t("whitening.clouds_alt", **here, **places),
         filename=f"batch-normalization-{CHAPTER}",
         caption=t("whitening.clouds_caption", **here, **places),
         formats=["number"] * len(places),
         table=figures.clouds_table(words),
     )
-    live_chart(picture, knobs, key=CHART, fields=(RHO, RATIO))
+    live_chart(picture, cloud_knobs(), key=CHART, fields=(RHO, RATIO))
+
+
+def cloud_knobs() -> list[Knob]:
+    """Real features have the correlation that they have."""
+    if url.value(SOURCE) != "synthetic":
+        return []
+    frames = clouds.cloud_frames(url.value(SEED), url.value(RHO), url.value(RATIO))
+    return [
+        knob(RHO, figures.RHOS, frames["rho"]),
+        knob(RATIO, figures.RATIOS, frames["ratio"]),
+    ]
 
 
 def conclusion(found: dict[str, Stage]) -> str:
@@ -277,38 +209,18 @@ def set_all(values: dict[url.Field, object]) -> None:
 
 def download(cloud: Cloud, found: dict[str, Stage]) -> None:
     """The four clouds, in full precision."""
-    stages_ = group("whitening_csv")
-    header = [stages_["sample"]]
-    header += [f"{stages_[name]}, {of}" for name in figures.STAGES for of in cloud.names]
+    words = group("whitening_csv")
+    header = [words["sample"]]
+    header += [f"{words[name]}, {of}" for name in figures.STAGES for of in cloud.names]
 
     def make() -> bytes:
-        columns = np.concatenate([found[name].values for name in figures.STAGES], axis=1)
-        return csv_bytes(header, ((i, *row) for i, row in enumerate(columns.tolist(), 1)))
+        rows = zip(*(found[name].values.tolist() for name in figures.STAGES), strict=True)
+        return csv_bytes(header, ((i, *chain(*row)) for i, row in enumerate(rows, 1)))
 
     csv_button(t("frame.download_csv"), f"batch-normalization-{CHAPTER}", make, "white_csv")
 
 
 # ---- a whitened cloud, turned --------------------------------------------------------------------
-
-
-class Turned(NamedTuple):
-    """The standardised cloud, where turning starts from, how far ZCA is away, and all frames."""
-
-    x_hat: np.ndarray
-    start: np.ndarray
-    least: float
-    changes: list[figures.Change]
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def turned(start: str) -> Turned:
-    x_hat = forward_train(correlated(base(SEED.default), TURN_RHO, 1.0), eps=0.0).x_hat
-    zca = whiten(x_hat, "zca").z
-    signs = {"first": [-1, 1], "second": [1, -1]}.get(start, [1, 1])
-    z = zca if start == "zca" else whiten(x_hat, "pca").z * signs
-    least = mean_squared_distance(zca, x_hat)
-    changes = figures.turned_changes(x_hat, z, landmarks(zca), least, figures.ANGLES)
-    return Turned(x_hat, z, least, changes)
 
 
 @st.fragment
@@ -320,23 +232,22 @@ def turn() -> None:
     start = controls.pick(START, t("whitening.start"), names, width="content")
     label = t("whitening.angle")
     controls.number(ANGLE, label, *figures.ANGLE_RANGE, step=3.0, format="%.4g", width=160)
-    found = turned(start)
+    found = clouds.turned(start)
     words, places = group("turned_figure"), figures.turned_places()
-    here = {"start": names[start], "rho": number_text(TURN_RHO), "m": SIZE}
-    marked = landmarks(whiten(found.x_hat).z)
-    reach = figures.reaches(stages(found.x_hat, eps=0.0))["zca"]
+    here = {"start": names[start], "rho": number_text(clouds.TURN_RHO), "m": SIZE}
+    now = figures.turned_changes(
+        found.x_hat, found.start, found.marked, found.least, url.value(ANGLE)
+    )
     picture = Picture(
-        figure=figures.turned_figure(words, found.x_hat, found.start, found.least, reach),
-        base=figures.turned_changes(
-            found.x_hat, found.start, marked, found.least, url.value(ANGLE)
-        ),
+        figure=figures.turned_figure(words, found.x_hat, found.start, found.least, found.reach),
+        base=now,
         alt=t("whitening.turn_alt", **here, **places),
         filename=f"batch-normalization-{CHAPTER}-rotation",
         caption=t("whitening.turn_caption", **here, **places),
         formats=["number"] * len(places),
         table=figures.turned_table(words),
     )
-    knobs = [knob(ANGLE, figures.ANGLES, found.changes)]
+    knobs = [knob(ANGLE, figures.ANGLES, found.frames)]
     live_chart(picture, knobs, key="white_turn_chart", fields=[ANGLE])
     url.save(FIELDS)
 
@@ -355,11 +266,9 @@ def same_sample() -> None:
         controls.pick(BATCH_SIZE, t("whitening.size"), sizes, width="content")
         st.button(t("whitening.draw"), key="white_draw_again", on_click=draw_others)
     size = int(url.value(BATCH_SIZE))
-    population = hidden_batch(Hidden("digits", IMAGES, 1, UNITS, "tanh", 0), 1.0)
-    found = succession(
-        population, url.value(SAMPLE) - 1, m=size, batches=BATCHES, seed=url.value(DRAW)
-    )
-    here = {"sample": url.value(SAMPLE), "m": size, "batches": BATCHES, "units": UNITS}
+    sample, draw = url.value(SAMPLE), url.value(DRAW)
+    found = succession(clouds.first_layer(), sample - 1, m=size, batches=BATCHES, seed=draw)
+    here = {"sample": sample, "m": size, "batches": BATCHES, "units": UNITS}
     here |= {"pairs": BATCHES - 1, "flips": found.flips}
     here |= {kind: number_text(found.step(kind), 3) for kind in figures.SUCCESSION_KINDS}
     picture = Picture(
@@ -384,19 +293,8 @@ def draw_others() -> None:
 # ---- what it costs -------------------------------------------------------------------------------
 
 
-class Measured(NamedTuple):
-    when: datetime
-    costs: tuple[Cost, ...]
-
-
-@st.cache_resource(ttl=MEASURED_FOR, show_spinner=False)
-def measured_lately() -> Measured:
-    """One measurement for all who ask within a minute: those who press meanwhile wait for it."""
-    return Measured(datetime.now(UTC), measure())
-
-
 def measure_now() -> None:
-    st.session_state[COSTS] = measured_lately()
+    st.session_state[COSTS] = clouds.measured_lately()
 
 
 @st.fragment
@@ -446,7 +344,7 @@ def show_cost(found: Measured) -> None:
         width="content",
         alt=t("whitening.cost_table"),
     )
-    st.caption(t("whitening.cost_how", seconds=MEASURED_FOR, **here))
+    st.caption(t("whitening.cost_how", seconds=clouds.MEASURED_FOR, **here))
 
 
 def milliseconds(seconds: float) -> str:
@@ -454,31 +352,6 @@ def milliseconds(seconds: float) -> str:
 
 
 # ---- fewer samples than features -----------------------------------------------------------------
-
-
-def population(source: str) -> np.ndarray:
-    """Rows of 64 features: the first are the batch's, the others are fresh."""
-    most = figures.M_RANGE[1] + FRESH
-    if source == "normal":
-        return synthetic("normal", most, figures.D_RANGE[1], 0)
-    return hidden_batch(Hidden("digits", most, 1, figures.D_RANGE[1], "tanh", 0), 1.0)
-
-
-def batch_directions(source: str, m: int, d: int) -> Directions:
-    rows = population(source)[:, :d]
-    return directions(rows[:m], rows[-FRESH:])
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def rank_moving(source: str, m: int, d: int, eps: float) -> dict[str, list[figures.Change]]:
-    here = batch_directions(source, m, d)
-    by_m = [batch_directions(source, n, d) for n in figures.BATCH_SIZES.tolist()]
-    by_d = [batch_directions(source, m, n) for n in figures.FEATURES.tolist()]
-    return {
-        "m": figures.rank_changes(by_m, eps),
-        "d": figures.rank_changes(by_d, eps),
-        "eps": figures.rank_changes([here] * len(figures.EPSILONS), figures.EPSILONS),
-    }
 
 
 @st.fragment
@@ -493,9 +366,9 @@ def few_samples() -> None:
         d = controls.number(RANK_D, t("whitening.rank_d"), *figures.D_RANGE, width=128)
         controls.number(EPS, "ε", *figures.EPS_RANGE, step=1e-5, format="%.3g", width=128)
     source, eps = url.value(POPULATION), url.value(EPS)
-    here = batch_directions(source, m, d)
+    here = clouds.batch_directions(source, m, d)
     words, places = group("rank_figure"), figures.rank_places()
-    more = {"fresh_samples": FRESH, "source": names[source]}
+    more = {"fresh_samples": clouds.FRESH, "source": names[source]}
     picture = Picture(
         figure=figures.rank_figure(words),
         base=figures.rank_changes([here], eps),
@@ -505,11 +378,11 @@ def few_samples() -> None:
         formats=figures.RANK_FORMATS,
         table=figures.rank_table(words),
     )
-    changes = rank_moving(source, m, d, eps)
+    frames = clouds.rank_frames(source, m, d, eps)
     knobs = [
-        knob(RANK_M, figures.BATCH_SIZES, changes["m"]),
-        knob(RANK_D, figures.FEATURES, changes["d"]),
-        knob(EPS, figures.EPSILONS, changes["eps"]),
+        knob(RANK_M, figures.BATCH_SIZES, frames["m"]),
+        knob(RANK_D, figures.FEATURES, frames["d"]),
+        knob(EPS, figures.EPSILONS, frames["eps"]),
     ]
     live_chart(picture, knobs, key="white_rank_chart", fields=(RANK_M, RANK_D, EPS))
     url.save(FIELDS)

@@ -37,6 +37,7 @@ _FINE_LEVELS = 50_000  # outlines as two
 RHO_RANGE = (-0.98, 0.98)
 RHOS = np.linspace(*RHO_RANGE, 99).round(2)
 RATIO_RANGE = (0.25, 4.0)
+WIDEST = RATIO_RANGE[1] ** 0.5  # the largest standard deviation that a ratio gives
 RATIOS = np.array([float(f"{ratio:.4g}") for ratio in np.geomspace(*RATIO_RANGE, 49)])
 
 

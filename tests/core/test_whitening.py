@@ -14,6 +14,7 @@ from bn_core.whitening import (
     landmarks,
     mean_squared_distance,
     outline,
+    pca_with_signs,
     rotation,
     spectrum,
     stages,
@@ -111,10 +112,12 @@ def test_no_whitening_moves_the_samples_less_than_zca(seed, d):
 def test_another_sign_is_another_pca_whitening_and_the_same_zca():
     x = batch(2)
     found = spectrum(x)
-    flipped = found.vectors * [-1, 1, 1, -1]
+    signs = [-1, 1, 1, -1]
+    flipped = found.vectors * signs
     pca = found.centred @ (flipped / np.sqrt(found.values))
     np.testing.assert_allclose(cov(pca), np.eye(4), atol=1e-12)
     assert np.abs(pca - whiten(x, "pca").z).max() > 1
+    np.testing.assert_allclose(pca_with_signs(x, signs), pca)
     np.testing.assert_allclose(pca @ flipped.T, whiten(x, "zca").z, atol=1e-10)
 
 

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bn_core import whitening_cost
+from bn_core.whitening import stages
 from bn_core.whitening_cost import Cost
+from bn_ui import clouds
 from bn_ui.figures import whitening as figures
 from bn_ui.numbers import number_text
 from bn_ui.text import LANGUAGES, labels, questions
@@ -203,8 +206,8 @@ def test_a_constant_pixel():
 def test_rows_of_the_file(monkeypatch: pytest.MonkeyPatch):
     made = []
     monkeypatch.setitem(PAGE.download.__globals__, "csv_button", lambda *a: made.append(a[2]()))
-    found = PAGE.stages(PAGE.correlated(PAGE.white_cloud(5, 0), 0.5, 1.0), eps=0.0)
-    cloud = PAGE.Cloud(found["x"].values, ("one", "two"), 0.0)
+    cloud = clouds.made_cloud(0, 0.5, 1.0, ("one", "two"))
+    found = stages(cloud.x, eps=0.0)
     PAGE.download(cloud, found)
     header, *rows = csv.reader(io.StringIO(made[0].decode("utf-8-sig")))
     assert len(header) == 9
@@ -290,8 +293,6 @@ COSTS = (
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Counts measurements instead of making them."""
-    from bn_core import whitening_cost
-
     made: list[int] = []
 
     def measured(*_: Any) -> tuple[Cost, ...]:
@@ -304,9 +305,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_nothing_is_measured_before_the_button_is_pressed(clock: list[int], lang: str):
-    import streamlit as st
-
-    st.cache_resource.clear()
+    clouds.measured_lately.clear()
     app = opened(lang=lang)
     assert not clock
     assert "white_cost_chart" not in charts(app)
@@ -345,7 +344,7 @@ def test_sixteen_samples_of_fifty_features():
 def test_the_rank_at_every_position(population: str):
     app = opened(white_population=population)
     knobs = chart(app, "white_rank_chart").knobs
-    rows = PAGE.population(population)
+    rows = clouds.population(population)
     for key, sizes in (
         ("white_rank_m", lambda value: (value, 50)),
         ("white_rank_d", lambda value: (16, value)),
