@@ -93,8 +93,8 @@ def spectrum(x: ArrayLike) -> Spectrum:
     Raises
     ------
     ValueError
-        If x is empty, not of two axes, or holds a value that is not finite: in a covariance matrix
-        it would reach every feature.
+        If x is empty, not of two axes, or holds a value that is not finite or whose square is not:
+        in a covariance matrix it would reach every feature.
     TypeError
         If x does not hold real numbers.
 
@@ -109,10 +109,13 @@ def spectrum(x: ArrayLike) -> Spectrum:
         raise ValueError(f"x must have shape (m, d); got shape {x.shape}")
     standardised = forward_train(x, eps=1.0)  # μ, and checks; this ε touches neither μ nor x − μ
     mu, centred = standardised.mu, standardised.centred
-    if not np.isfinite(centred).all():
-        raise ValueError("x must hold finite numbers only: one that is not reaches every feature")
     m, d = centred.shape
-    cov = centred.T @ centred / centred.dtype.type(m)
+    with np.errstate(over="ignore", invalid="ignore"):
+        cov = centred.T @ centred / centred.dtype.type(m)
+    if not np.isfinite(cov).all():
+        raise ValueError(
+            "x must hold finite numbers with finite squares: others reach all features"
+        )
     values, vectors = np.linalg.eigh(cov)
     values, vectors = values[::-1], vectors[:, ::-1]
     signs = np.where(np.diagonal(vectors) < 0, -1, 1).astype(vectors.dtype)
@@ -273,6 +276,15 @@ def outline(cov: ArrayLike, points: int = 49, radius: float = 2.0) -> Array:
     angles = np.linspace(0, 2 * np.pi, points)
     circle = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return circle @ (vectors * np.sqrt(np.maximum(values, 0))).T
+
+
+def condition_after_bn(rho: float) -> float:
+    r"""What BN leaves of two features, :math:`\frac{1+|\rho|}{1-|\rho|}` (with ε = 0).
+
+    Their covariance is then ((1, ρ), (ρ, 1)), with the eigenvalues 1 ± ρ.
+    """
+    high, low = 1 + abs(rho), 1 - abs(rho)
+    return high / low if low > 0 else float("inf")
 
 
 def landmarks(z: ArrayLike) -> list[int]:

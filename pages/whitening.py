@@ -5,7 +5,7 @@ from itertools import chain
 
 import streamlit as st
 
-from bn_core.whitening import Stage, stages, succession
+from bn_core.whitening import Stage, condition_after_bn, stages, succession
 from bn_core.whitening_cost import REPEATS, SAMPLES, growth
 from bn_ui import clouds, controls, present, share, url
 from bn_ui import take_along as programs
@@ -107,6 +107,7 @@ def four_clouds() -> None:
         found = stages(cloud.x, eps=cloud.eps)
         show_clouds(cloud, found)
         st.markdown(conclusion(found))
+        by_hand(found)
         with st.container(horizontal=True, vertical_alignment="center"):
             presets()
             download(cloud, found)
@@ -191,6 +192,14 @@ def conclusion(found: dict[str, Stage]) -> str:
     return t(f"whitening.{name}", **numbers)
 
 
+def by_hand(found: dict[str, Stage]) -> None:
+    """The number to check: what ρ alone says of the condition number after BN."""
+    rho = found["x"].correlation
+    if found["x_hat"].spectrum.rank == 2:
+        condition = number_text(condition_after_bn(rho))
+        st.caption(t("whitening.by_hand", size=number_text(abs(rho)), condition=condition))
+
+
 def presets() -> None:
     st.markdown(t("presets.label"), width="content")
     for name, values in PRESETS.items():
@@ -229,7 +238,7 @@ def turn() -> None:
     st.header(t("whitening.turn_title"), anchor=False)
     st.markdown(prose(CHAPTER, "turn"))
     names = {name: t(f"whitening.start_{name}") for name in STARTS}
-    start = controls.pick(START, t("whitening.start"), names, width="content")
+    start = controls.pick(START, t("whitening.start"), names, width="content", on_change=turn_back)
     label = t("whitening.angle")
     controls.number(ANGLE, label, *figures.ANGLE_RANGE, step=3.0, format="%.4g", width=160)
     found = clouds.turned(start)
@@ -250,6 +259,11 @@ def turn() -> None:
     knobs = [knob(ANGLE, figures.ANGLES, found.frames)]
     live_chart(picture, knobs, key="white_turn_chart", fields=[ANGLE])
     url.save(FIELDS)
+
+
+def turn_back() -> None:
+    """Another whitening is first seen as it is; ZCA as what is to be turned."""
+    url.assign(ANGLE, ANGLE.default if url.value(START) == START.default else 0.0)
 
 
 # ---- the same sample in batch after batch --------------------------------------------------------

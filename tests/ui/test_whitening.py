@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bn_core import whitening_cost
-from bn_core.whitening import stages
+from bn_core import whitening, whitening_cost
+from bn_core.whitening import Succession, stages
 from bn_core.whitening_cost import Cost
 from bn_ui import clouds
 from bn_ui.figures import whitening as figures
@@ -170,6 +170,15 @@ def test_what_is_concluded_is_what_was_computed(lang: str):
     only(opened(lang=lang, white_source="units", white_unit_1=3, white_unit_2=3), "flat")
 
 
+@pytest.mark.parametrize(("rho", "by_hand"), [(0.9, "19"), (-0.5, "3"), (0, "1")])
+def test_the_number_to_check(rho: float, by_hand: str):
+    app = opened(white_rho=rho)
+    start, end = labels("en")["whitening.by_hand"].split("{size}")[::2]
+    (said,) = (c.value for c in app.caption if c.value.startswith(start))
+    assert said.endswith(end.format(condition=by_hand))
+    assert number_text(shown(app)[0]["x_hat_condition"]) == by_hand
+
+
 @pytest.mark.parametrize("name", PAGE.PRESETS)
 def test_presets(name: str):
     app = press(opened(), f"white_preset_{name}")
@@ -245,6 +254,14 @@ def test_at_every_angle_it_is_white_and_nowhere_nearer_than_zca(start: str):
         assert min(distances) > 2 * least, "a reflection is no rotation"
 
 
+def test_another_start_is_first_seen_unturned():
+    app = opened()
+    pick(app, "white_start", "first")
+    assert kept(app, "white_angle") == 0
+    pick(app, "white_start", "zca")
+    assert kept(app, "white_angle") == 60
+
+
 # ---- the same sample in batch after batch --------------------------------------------------------
 
 
@@ -264,20 +281,14 @@ def test_other_mates_move_pca_most(lang: str):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_steadier_is_said_only_where_it_is_so(lang: str, monkeypatch: pytest.MonkeyPatch):
-    """Small batches are hard for ZCA, too: find a draw in which it does worse, if there is one."""
-    words = {
-        name: labels(lang)[f"whitening.{name}"].split("{")[0]
-        for name in ("steadier", "not_steadier")
-    }
-    for draw in range(3):
-        app = opened(lang=lang, white_draw=draw, white_m=16)
-        said = [name for name, start in words.items() if start in texts(app)]
-        pca, zca, _ = (
-            trace["y"] for trace in chart(app, "white_same_chart").header["figure"]["data"]
-        )
-        assert len(said) == 1
-        assert len(pca) == len(zca)
+def test_pca_is_called_less_steady_only_where_it_is(lang: str, monkeypatch: pytest.MonkeyPatch):
+    """... and not when, for once, it is ZCA that jumps."""
+    steps = np.array([[0.0], [1.0], [-1.0]])
+    jumpy = Succession({"pca": 0.1 * steps, "zca": steps, "x_hat": 0 * steps}, 0)
+    monkeypatch.setattr(whitening, "succession", lambda *_, **__: jumpy)
+    said = texts(opened(lang=lang))
+    assert labels(lang)["whitening.not_steadier"].split("{")[0] in said
+    assert labels(lang)["whitening.steadier"].split("{")[0] not in said
 
 
 # ---- what it costs -------------------------------------------------------------------------------
@@ -317,8 +328,8 @@ def test_nothing_is_measured_before_the_button_is_pressed(clock: list[int], lang
     assert "UTC" in texts(app)
     ratios = list(app.table[0].value.iloc[:, 3])
     assert ratios == ["2", "4", "16", "70"]
-    bn, whitening = header["figure"]["data"]
-    assert whitening["y"] == [0.2, 0.8, 6.4, 49]
+    bn, slow = header["figure"]["data"]
+    assert slow["y"] == [0.2, 0.8, 6.4, 49]
     assert bn["y"] == [0.1, 0.2, 0.4, 0.7]
     press(opened(lang=lang), "white_measure")
     assert len(clock) == 1, "another who asks within a minute gets the same"
