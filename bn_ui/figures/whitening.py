@@ -44,6 +44,7 @@ RATIOS = np.array([float(f"{ratio:.4g}") for ratio in np.geomspace(*RATIO_RANGE,
 # ---- four clouds ---------------------------------------------------------------------------------
 
 CLOUD_NUMBERS = ("var_1", "cov", "var_2", "correlation", "condition")
+_ROOM = 1.15  # around the dots, for the letters beside them
 _DOTS, _ELLIPSE, _MARKED = range(3)  # traces of a panel
 _TRACES = 3
 
@@ -133,8 +134,8 @@ def reaches(found: Mapping[str, Stage], widest: float | None = None) -> dict[str
         for name, stage in found.items()
     }
     radius = float(np.hypot(*found["zca"].values.T).max())
-    rest = 1.06 * max(radius, *(farthest[name] for name in STAGES[1:]))
-    first = 1.06 * (farthest["x"] if widest is None else widest * radius)
+    rest = _ROOM * max(radius, *(farthest[name] for name in STAGES[1:]))
+    first = _ROOM * (farthest["x"] if widest is None else widest * radius)
     return {"x": first or 1.0} | dict.fromkeys(STAGES[1:], rest or 1.0)
 
 
@@ -208,7 +209,7 @@ def _marked(words: Words, place: Mapping[str, Any]) -> Figure:
     }
 
 
-_COLUMNS, _ROWS = ((0.0, 0.45), (0.55, 1.0)), ((0.57, 1.0), (0.0, 0.43))
+_COLUMNS, _ROWS = ((0.0, 0.45), (0.55, 1.0)), ((0.58, 1.0), (0.0, 0.42))
 
 
 def _clouds_layout(
