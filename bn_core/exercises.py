@@ -394,6 +394,55 @@ def _fold_weight(rng: np.random.Generator) -> Number:
     )
 
 
+# ---- whitening -----------------------------------------------------------------------------------
+
+
+def _condition(rng: np.random.Generator) -> Number:
+    r"""The condition number that BN leaves, :math:`\frac{1+|\rho|}{1-|\rho|}`."""
+    size = float(rng.integers(6, 20)) / 20
+    rho = round(size * float(rng.choice([-1, 1])), 2)
+    return Number(
+        given={"rho": rho},
+        answer=(1 + size) / (1 - size),
+        slips={
+            "whitened": 1.0,
+            "inverse": (1 - size) / (1 + size),
+            "largest": 1 + size,
+            "smallest": 1 / (1 - size),
+            "root": float(np.sqrt((1 + size) / (1 - size))),
+        },
+        worked={"size": size, "high": round(1 + size, 2), "low": round(1 - size, 2)},
+    )
+
+
+def _rank(rng: np.random.Generator) -> Number:
+    """The rank of a covariance in general, min(m − 1, d), with fewer samples than features."""
+    m, d = int(rng.integers(5, 31)), int(rng.integers(40, 101))
+    return Number(
+        given={"m": m, "d": d},
+        answer=m - 1.0,
+        slips={"samples": float(m), "features": float(d), "difference": float(d - m)},
+    )
+
+
+def _empty_direction(rng: np.random.Generator) -> Number:
+    r"""What whitening with ε makes of c in an empty direction, :math:`c/\sqrt\epsilon`."""
+    root = float(rng.integers(2, 41)) / 100
+    reach = float(rng.integers(2, 13)) / 4
+    eps = round(root**2, 4)
+    return Number(
+        given={"eps": eps, "reach": reach},
+        answer=reach / root,
+        slips={
+            "not_rooted": reach / eps,
+            "multiplied": reach * root,
+            "kept": reach,
+            "one": 1.0,
+        },
+        worked={"root": root},
+    )
+
+
 # ---- order the steps -----------------------------------------------------------------------------
 
 
@@ -438,6 +487,13 @@ INFERENCE_LINES = {
     "y": "y = gamma * (x_new - running_mean) / np.sqrt(running_var + eps) + beta",
 }
 
+WHITENING_LINES = {
+    "centred": "centred = x - x.mean(axis=0)",
+    "cov": "cov = centred.T @ centred / len(x)",
+    "w": "w = (vectors / np.sqrt(values + eps)).T",
+    "z": "z = centred @ w.T",
+}
+
 # What can be wrong: name → (name of the line, how it reads then).
 FORWARD_SLIPS = {
     "mu_other_axis": ("mu", "mu = x.mean(axis=1, keepdims=True)"),
@@ -472,6 +528,15 @@ INFERENCE_SLIPS = {
     "batch_mean": ("y", "y = gamma * (x_new - mu) / np.sqrt(running_var + eps) + beta"),
 }
 
+WHITENING_SLIPS = {
+    "of_samples": ("centred", "centred = x - x.mean(axis=1, keepdims=True)"),
+    "feature_by_feature": ("cov", "cov = np.diag((centred**2).mean(axis=0))"),
+    "samples_squared": ("cov", "cov = centred @ centred.T / len(x)"),
+    "multiplied": ("w", "w = (vectors * np.sqrt(values + eps)).T"),
+    "not_rooted": ("w", "w = (vectors / (values + eps)).T"),
+    "mean_left": ("z", "z = x @ w.T"),
+}
+
 
 def _wrong_line(right: Mapping[str, str], slips: Mapping[str, tuple[str, str]]) -> Make:
     def make(rng: np.random.Generator) -> Lines:
@@ -495,10 +560,14 @@ EXERCISES: Mapping[str, Make] = {
     "momentum": _momentum,
     "initial_weight": _initial_weight,
     "fold_weight": _fold_weight,
+    "condition": _condition,
+    "rank": _rank,
+    "empty_direction": _empty_direction,
     "order_forward": _ordering(FORWARD, ("mu", "centred", "var", "std", "x_hat", "y")),
     "order_backward": _ordering(BACKWARD, ("dx_hat", "dinv_std", "dvar", "dmu", "dx")),
     "lines_forward": _wrong_line(FORWARD_LINES, FORWARD_SLIPS),
     "lines_backward": _wrong_line(BACKWARD_LINES, BACKWARD_SLIPS),
     "lines_check": _wrong_line(CHECK_LINES, CHECK_SLIPS),
     "lines_inference": _wrong_line(INFERENCE_LINES, INFERENCE_SLIPS),
+    "lines_whitening": _wrong_line(WHITENING_LINES, WHITENING_SLIPS),
 }

@@ -12,7 +12,9 @@ ZERO = 1e-12  # share of its terms below which a sum is rounding error
 
 
 def number_text(value: float, digits: int = DIGITS) -> str:
-    """A number for the eye: significant digits, a true minus sign, 10⁻⁵ for 1e-05."""
+    """A number for the eye: significant digits, a true minus sign, 10⁻⁵ for 1e-05, ∞."""
+    if value == float("inf"):
+        return "∞"
     mantissa, _, exponent = f"{value:.{digits}g}".replace("-", "−").partition("e")
     if not exponent:
         return mantissa

@@ -24,6 +24,8 @@ from bn_core.exercises import (
     INFERENCE_LINES,
     INFERENCE_SLIPS,
     MOST_SEED,
+    WHITENING_LINES,
+    WHITENING_SLIPS,
     Lines,
     Number,
     Order,
@@ -31,6 +33,7 @@ from bn_core.exercises import (
 )
 from bn_core.mistakes import is_right, nearest_slip
 from bn_core.network import initial_network
+from bn_core.whitening import spectrum, white_cloud, whiten
 
 SEEDS = (*range(150), MOST_SEED)
 KINDS = {name: type(exercise(name, 0)) for name in EXERCISES}
@@ -156,6 +159,24 @@ def fold_weight(given):
     return y[1, 0] - y[0, 0]
 
 
+def condition(given):
+    """Of a batch that has this correlation, after BN."""
+    u = white_cloud(40, 0)
+    x = np.stack([u[:, 0], given["rho"] * u[:, 0] + np.sqrt(1 - given["rho"] ** 2) * u[:, 1]])
+    return np.linalg.cond(np.cov(forward_train(7 * x.T, eps=0.0).x_hat.T))
+
+
+def rank(given):
+    x = np.random.default_rng(0).normal(size=(given["m"], given["d"]))
+    return np.linalg.matrix_rank(x - x.mean(axis=0))
+
+
+def empty_direction(given):
+    """A sample beside a batch that lies on a line."""
+    whitened = whiten([[-1.0, 0.0], [1.0, 0.0]], "zca", eps=given["eps"])
+    return abs(whitened.apply([[0.0, given["reach"]]])[0, 1])
+
+
 OTHERWISE = {
     "largest": largest,
     "eps_floor": eps_floor,
@@ -169,6 +190,9 @@ OTHERWISE = {
     "momentum": momentum,
     "initial_weight": initial_weight,
     "fold_weight": fold_weight,
+    "condition": condition,
+    "rank": rank,
+    "empty_direction": empty_direction,
 }
 
 
@@ -339,6 +363,21 @@ def in_use(values):
     }
 
 
+def whitening(values):
+    """PCA whitening of the batch, by the core."""
+    x = values["x"]
+    found = spectrum(x)
+    pca = whiten(x, "pca", eps=values["eps"])
+    return values | {
+        "centred": found.centred,
+        "cov": np.cov(x.T, ddof=0),
+        "values": found.values,
+        "vectors": found.vectors,
+        "w": pca.matrix,
+        "z": pca.z,
+    }
+
+
 class Stepped(np.ndarray):
     """Running statistics after a step, which know what they were before it."""
 
@@ -353,6 +392,7 @@ CASES = {
     "lines_backward": (BACKWARD_LINES, BACKWARD_SLIPS),
     "lines_check": (CHECK_LINES, CHECK_SLIPS),
     "lines_inference": (INFERENCE_LINES, INFERENCE_SLIPS),
+    "lines_whitening": (WHITENING_LINES, WHITENING_SLIPS),
 }
 
 
@@ -366,6 +406,8 @@ def test_exactly_one_line_is_wrong(name):
     values = correct_values()
     if name == "lines_inference":
         values = in_use(values)
+    if name == "lines_whitening":
+        values = whitening(values)
     if name == "lines_check":
         values = checking(values, off=-0.5)  # a mistake that the check is to find
     for line, result in run(right, values).items():

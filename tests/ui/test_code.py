@@ -28,6 +28,7 @@ from bn_core.step_sizes import RIGHT, STEPS, check_batch
 from bn_core.training import trained
 from bn_core.training_config import TrainingConfig
 from bn_core.upstream import linear_loss
+from bn_core.whitening import correlated, rotation, spectrum, stages, white_cloud, whiten
 from bn_ui import own_numbers, take_along, text
 from bn_ui.figures.inference import batch_values
 from bn_ui.presets_training import settings as training_settings
@@ -44,6 +45,7 @@ from tests.ui.test_inference import opened as inference_opened
 from tests.ui.test_small_batch import (
     arrived,
 )
+from tests.ui.test_whitening import opened as whitening_opened
 
 NOTEBOOK_KEYS = {"cells", "metadata", "nbformat", "nbformat_minor"}
 FLOAT = re.compile(r"[-+]?(\d+\.?\d*(e[-+]?\d+)?|nan|inf)%?$")
@@ -482,12 +484,55 @@ def test_the_folded_unit(lang: str):
     assert_folded(run_here(script(inference(0, fold=True).torch)))
 
 
+# ---- whitening ----------------------------------------------------------------------------------
+
+CLOUDS = {
+    "opening": (correlated(white_cloud(128, 0), 0.9, 2.0), 0.0),
+    "negative, far away": (100 + correlated(white_cloud(9, 1), -0.4, 0.3), 0.0),
+    "real": (np.random.default_rng(2).normal(size=(30, 2)) @ [[0.2, 0.1], [0.0, 0.05]], 1e-5),
+    "the same twice": (np.repeat(np.random.default_rng(3).normal(size=(8, 1)), 2, axis=1), 1e-5),
+    "one constant": (np.stack([np.arange(6.0), np.full(6, 0.25)], axis=1), 1e-5),
+}
+
+
+def assert_whitened(output: str, name: str) -> None:
+    x, eps = CLOUDS[name]
+    found = printed(output)
+    for stage, at in stages(x, eps=eps).items():
+        assert_printed(found[f"cov_{stage}"], at.spectrum.cov, np.abs(at.spectrum.cov).max())
+        condition = found[f"condition_{stage}"].item()
+        assert condition == pytest.approx(at.spectrum.condition, rel=5.001e-4)
+    zca = whiten(x, eps=eps)
+    turned = zca.z @ rotation(60).T
+    assert_printed(found["cov_turned"], spectrum(turned).cov, 1)
+    for key, z in (("moved_zca", zca.z), ("moved_turned", turned)):
+        assert_printed(found[key], ((z - zca.spectrum.centred) ** 2).sum(axis=1).mean())
+
+
+@pytest.mark.parametrize("name", CLOUDS)
+class TestWhitening:
+    def test_numpy(self, lang: str, name: str):
+        assert_whitened(run(script(take_along.whitening(*CLOUDS[name]).numpy)), name)
+
+    def test_torch(self, lang: str, name: str):
+        pytest.importorskip("torch")
+        assert_whitened(run_here(script(take_along.whitening(*CLOUDS[name]).torch)), name)
+
+
 # ---- PyTorch by itself --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "chapter",
-    ["forward", "backward", "gradient_check", "distributions", "training", "inference"],
+    [
+        "forward",
+        "backward",
+        "gradient_check",
+        "distributions",
+        "training",
+        "inference",
+        "whitening",
+    ],
 )
 def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str):
     pytest.importorskip("torch")
@@ -500,6 +545,7 @@ def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str
         "distributions": lambda: distributions("unit"),
         "training": lambda: take_along.training(training_config("tanh")),
         "inference": lambda: inference(0, fold=True),
+        "whitening": lambda: take_along.whitening(*CLOUDS["opening"]),
     }[chapter]()
     assert run(script(made.torch)) == run_here(script(made.torch))
 
@@ -515,6 +561,7 @@ PROGRAMS: dict[str, Callable[[], TakeAlong]] = {
     "training": lambda: take_along.training(training_config("relu, skips")),
     "inference": lambda: inference(1),
     "inference, folded": lambda: inference(3, fold=True),
+    "whitening": lambda: take_along.whitening(*CLOUDS["opening"]),
 }
 
 
@@ -658,6 +705,7 @@ PAGES: dict[str, Callable[..., AppTest]] = {
     "backward": lambda **query: arrived("backward", **query),
     "gradient_check": gradient_check_opened,
     "inference": inference_opened,
+    "whitening": whitening_opened,
 }
 
 
