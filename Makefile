@@ -5,7 +5,7 @@ PORT ?= 8501
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run class warm test lint bench clean venv venv-dev browser
+.PHONY: help run class warm test lint bench soak clean venv venv-dev browser
 
 help:
 	@echo "make run     serve the book on http://$(HOST):$(PORT) (PORT=..., HOST=...)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test    everything that must hold: lint, types, layering, unit, page and browser tests"
 	@echo "make lint    the quick part of it, as before every commit"
 	@echo "make bench   measure what the README says, each beside something to compare with"
+	@echo "make soak    open and close 500 tabs: does the server give back what they took?"
 	@echo "make clean   remove .venv and all caches"
 
 run: venv
@@ -52,9 +53,13 @@ bench: venv-dev browser
 	@PYTHONPATH=. $(BIN)/python benchmarks/training.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/runs.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/classroom.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/load.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/live_chart.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/steps.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/links.py
+
+soak: venv-dev
+	@PYTHONPATH=. $(BIN)/python benchmarks/soak.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .cache

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from bn_core.datasets import load_digits, load_fashion_mnist
+from bn_ui.embedding import frame_ancestors
 from bn_ui.runs.shared import folder
 from bn_ui.runs.store import Store
 
@@ -50,14 +51,23 @@ def data_problem() -> str:
     return ""
 
 
+def embedding_problem() -> str:
+    """Whether the sites that may show the book are written in a way no browser understands."""
+    try:
+        frame_ancestors()
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def main(arguments: list[str] | None = None) -> str | None:
     """Why not, or None."""
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8501)
     given = parser.parse_args(arguments)
-    problem = port_problem(given.host, given.port, "make run") or data_problem()
-    if problem:
+    port = port_problem(given.host, given.port, "make run")
+    if problem := port or embedding_problem() or data_problem():
         return problem
     Store(folder())  # says itself if it cannot write: runs are then computed again
     return None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import segno
 
-from bn_ui.preflight import data_problem, port_problem
+from bn_ui.preflight import data_problem, embedding_problem, port_problem
 
 ROOT = Path(__file__).resolve().parent.parent
 # Never reached: to "connect" a datagram socket sends nothing, it only chooses an interface. The
@@ -104,7 +104,8 @@ def main(arguments: list[str] | None = None) -> str | None:
     parser = argparse.ArgumentParser(prog="make class", description=__doc__)
     parser.add_argument("--port", type=int, default=8501)
     port = parser.parse_args(arguments).port
-    if problem := port_problem("0.0.0.0", port, "make class") or data_problem():
+    taken = port_problem("0.0.0.0", port, "make class")
+    if problem := taken or embedding_problem() or data_problem():
         return problem
     addresses = lan_addresses()
     if not addresses:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bn_ui.embedding import frame_ancestors
 from bn_ui.text import browser_language, labels, language
 
 
@@ -41,6 +42,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "connect-src 'self' data: blob:",
         "object-src 'none'",
         "base-uri 'self'",
+        frame_ancestors(),
     )
 )
 HEADERS = {
