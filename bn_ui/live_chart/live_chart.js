@@ -406,6 +406,7 @@ class LiveChart {
 function shown(value, format) {
   if (Number.isNaN(value)) return "–";
   if (format === "percent") return `${value.toFixed(1)} %`;
+  if (format === "whole") return value.toFixed(0).replace("-", "−");
   const size = Math.abs(value);
   if (value === 0) return "0";
   if (size >= 1e-3 && size < 1e4) return value.toPrecision(4).replace("-", "−");

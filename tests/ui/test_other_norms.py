@@ -1,0 +1,339 @@
+"""The page of small batches and other norms, run as Streamlit runs it but without a browser."""
+
+import csv
+import io
+import warnings
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bn_core import forward_train
+from bn_core.few_samples import EXAMPLE
+from bn_core.norm_facts import SAMPLE
+from bn_core.norms import SHARES, layer_norm, rms_norm, shared_cells
+from bn_ui.figures import other_norms as figures
+from bn_ui.runs import shared
+from bn_ui.text import LANGUAGES, questions
+from tests.decoded import Decoded, apply, decode
+from tests.inline_pool import InlinePool
+from tests.page_definitions import definitions
+from tests.ui.test_distributions import checked, kept, pick
+from tests.ui.test_small_batch import arrived as by_link
+
+arrived = partial(by_link, "other_norms")  # the page as a link opens it: covered
+PAGE = definitions("other_norms")
+CHARTS = ("norms_few_chart", "norms_block_chart", "norms_beside_chart")
+FEW, BLOCK, BESIDE = CHARTS
+
+
+@pytest.fixture(autouse=True)
+def pool(monkeypatch: pytest.MonkeyPatch) -> InlinePool:
+    made = InlinePool()
+    monkeypatch.setattr(shared, "pool", lambda: made)
+    return made
+
+
+def opened(**query: Any) -> AppTest:
+    """The page, uncovered."""
+    return checked(arrived(**query).button(key="norms_guess_show").click().run())
+
+
+def charts(app: AppTest) -> list[str]:
+    return [e.key for e in app.get("bidi_component") if e.key in CHARTS]
+
+
+def chart(app: AppTest, key: str) -> Decoded:
+    (found,) = (element for element in app.get("bidi_component") if element.key == key)
+    return decode(found.proto.bytes)
+
+
+def numbers(message: Decoded, places: dict[str, int], knob: str = "", at: int = 0) -> Any:
+    """The numbers of table and caption by name, with a knob at a position; and the figure then."""
+    figure = deepcopy({name: message.header["figure"][name] for name in ("data", "layout")})
+    found = apply(figure, message.base, 0)
+    if knob:
+        found = apply(figure, message.knobs[knob]["changes"], at)
+    return {name: found[place] for name, place in places.items()} | {"figure": figure}
+
+
+few = partial(numbers, places=figures.few_places())
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption])
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    return checked(app.button(key=key).click().run())
+
+
+# ---- predict -------------------------------------------------------------------------------------
+
+
+def test_everything_is_covered_until_there_is_a_guess():
+    app = arrived(norms_shift=3)
+    assert charts(app) == []
+    assert "MoCo" not in texts(app)
+    assert app.query_params["norms_shift"] == "3"
+    pick(app, "norms_guess", "further")
+    assert len(app.info) == 1
+    assert charts(app) == list(CHARTS)
+    pick(app, "norms_guess", "same")
+    assert len(app.success) == 1
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_answer_is_what_the_picture_shows(lang: str):
+    """7 becomes 17: the knob's last position."""
+    message = chart(opened(lang=lang), FEW)
+    before, after = few(message), few(message, knob="norms_shift", at=100)
+    assert [before["x"], after["x"]] == [7, 17]
+    for found in (before, after):
+        assert [found["now_batch"], found["last"]] == pytest.approx([-1, 1], abs=1e-5)
+        assert found["dx"] < 1e-6
+    assert questions("other_norms", lang)["two"].answer == "same"
+
+
+# ---- few samples ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("m", [1, 2, 4, 8])
+def test_every_position_is_what_the_norms_compute(m: int):
+    message = chart(opened(norms_m=m, norms_shift=-2.2), FEW)
+    positions = message.knobs["norms_shift"]["values"]
+    for at in range(0, len(positions), 20):
+        found = few(message, knob="norms_shift", at=at)
+        x = EXAMPLE[:m].copy()
+        x[-1, 0] += positions[at]
+        expected = {
+            "batch": forward_train(x).x_hat[:, 0],
+            "layer": layer_norm(x).x_hat[:, 0],
+            "rms": rms_norm(x).x_hat[:, 0],
+        }
+        data = found["figure"]["data"]
+        np.testing.assert_allclose(data[0]["x"], x[:, 0], rtol=1e-6)
+        for trace, (norm, y) in enumerate(expected.items(), 1):
+            np.testing.assert_allclose(data[trace]["x"], y, atol=1e-6)
+            assert found[f"now_{norm}"] == pytest.approx(y[0])
+    assert ("norms_stretch" in message.knobs) == (m > 1)
+
+
+def test_moving_the_last_example_moves_the_first_in_batch_norm_only():
+    app = press(opened(), "norms_preset_leak")
+    found = few(chart(app, FEW))
+    assert found["change_batch"] == pytest.approx(found["now_batch"] - found["before_batch"])
+    assert abs(found["change_batch"]) > 0.2
+    assert found["change_layer"] == found["change_rms"] == 0
+    assert found["open"] == 2
+
+
+def test_the_gap_of_two():
+    message = chart(opened(norms_m=2), FEW)
+    knob = message.knobs["norms_stretch"]
+    gaps = [few(message, knob="norms_stretch", at=at) for at in range(len(knob["values"]))]
+    for found in gaps:
+        expected = np.sqrt(found["gap"] ** 2 / 4 / (found["gap"] ** 2 / 4 + 1e-5))
+        assert found["last"] == pytest.approx(expected, rel=1e-6)
+    assert gaps[-1]["dx"] == pytest.approx(7.4e-7, rel=0.01)
+    assert gaps[0]["dx"] > 100, "and where ε takes over the gradient is large"
+
+
+def test_bars_are_the_jacobian():
+    """Each bar's height, as a share of the tallest, is ∂yᵢ/∂xⱼ·√(σ²+ε)."""
+    found = few(chart(opened(norms_m=3, norms_shift=1), FEW))
+    heights = np.array(found["figure"]["data"][7]["y"], float).reshape(3, 3, 5)
+    x = EXAMPLE[:3].copy()
+    x[-1, 0] += 1
+    x_hat = forward_train(x).x_hat[:, 0]
+    expected = np.eye(3) - 1 / 3 - np.outer(x_hat, x_hat) / 3
+    drawn = (np.arange(1, 4)[:, None] - heights[:, :, 1]) / figures._TALLEST
+    np.testing.assert_allclose(drawn, expected, atol=1e-5)
+    assert np.isnan(heights[:, :, 4]).all()
+
+
+@pytest.mark.parametrize("name", PAGE.PRESETS)
+def test_presets(name: str):
+    app = press(opened(norms_shift=-7), f"norms_preset_{name}")
+    for field, value in PAGE.PRESETS[name].items():
+        assert kept(app, field.key) == value
+
+
+def test_rows_of_the_file():
+    text = PAGE.few_csv(["i", "x", "bn", "ln", "rms", "dx"], EXAMPLE[:3], 1.0, 2.0)
+    rows = list(csv.reader(io.StringIO(text.decode("utf-8-sig"))))
+    assert [float(row[1]) for row in rows[1:]] == [1, 7, -1]
+    x = EXAMPLE[:3].copy()
+    x[2, 0] += 2
+    assert float(rows[1][3]) == layer_norm(x).x_hat[0, 0]
+
+
+# ---- the block -----------------------------------------------------------------------------------
+
+
+def inside(figure: dict[str, Any], shape: tuple[int, ...], trace: int) -> np.ndarray:
+    """Which cells have their middle within a rectangle of a trace."""
+    x, y = (np.array(figure["data"][trace][letter], float) for letter in "xy")
+    boxes = [(x[i : i + 5], y[i : i + 5]) for i in range(0, len(x), 6)]
+    found = np.zeros(shape, bool)
+    for n, c, h, w in np.ndindex(*shape):
+        part = 1 - figures._GAP
+        middle = (
+            figures._tile(c) + part * (w + 0.5) / shape[3],
+            figures._tile(n) + part * (h + 0.5) / shape[2],
+        )
+        found[n, c, h, w] = any(
+            bx.min() < middle[0] < bx.max() and by.min() < middle[1] < by.max() for bx, by in boxes
+        )
+    return found
+
+
+@pytest.mark.parametrize("norm", SHARES)
+@pytest.mark.parametrize("name", ["4x6x3x3", "2x8x4x4", "6x12x1x1"])
+def test_what_is_coloured_shares_a_mean(norm: str, name: str):
+    shape = PAGE.SHAPES[name]
+    app = opened(norms_norm=norm, norms_shape=name, norms_groups=2, norms_n=2, norms_c=5)
+    message = chart(app, BLOCK)
+    cell = (1, 4, 0, 0)
+    for axis, letter in enumerate("nchw"):
+        knob = message.knobs.get(f"norms_{letter}")
+        assert (knob is not None) == (shape[axis] > 1)
+        for at in range(shape[axis] if knob else 0):
+            figure = deepcopy(message.header["figure"])
+            apply(figure, message.base, 0)
+            found = apply(figure, knob["changes"], at)
+            there = (*cell[:axis], at, *cell[axis + 1 :])
+            assert tuple(np.array(found) - 1) == there
+            np.testing.assert_array_equal(
+                inside(figure, shape, 1), shared_cells(norm, shape, there, 2)
+            )
+            assert np.argwhere(inside(figure, shape, 3)).tolist() == [list(there)]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_counts_are_those_of_the_notes(lang: str):
+    app = opened(lang=lang)
+    table = app.table[0].value
+    assert list(table.iloc[:, 2]) == ["128", "256", "16", "64"]
+    assert list(table.iloc[:, 3]) == ["16", "8", "128", "32"]
+    assert list(table.iloc[:, 1]) == ["N, H, W", "C, H, W", "H, W", "C / 4, H, W"]
+    assert "127" in chart(app, BLOCK).header["caption"]
+    pick(app, "norms_norm", "layer")
+    assert "255" in chart(app, BLOCK).header["caption"]
+    assert [text.startswith("▶") for text in app.table[0].value.iloc[:, 0]] == [0, 1, 0, 0]
+
+
+def test_groups_divide_the_channels():
+    app = opened(norms_shape="4x3x5x6", norms_groups=4, norms_norm="group")
+    assert kept(app, "norms_groups") == 3
+    assert app.table[0].value.iloc[3, 2] == "30"
+    assert app.query_params["norms_groups"] == "3"
+
+
+def test_a_smaller_block_holds_the_cell():
+    app = opened(norms_c=16, norms_n=8)
+    app.selectbox(key="norms_shape").select("4x3x5x6")
+    checked(app.run())
+    assert kept(app, "norms_c") == 3
+    assert kept(app, "norms_n") == 4
+
+
+# ---- RMSNorm beside layer normalization ----------------------------------------------------------
+
+
+def test_an_offset_is_seen_by_one_of_them_and_a_factor_by_neither():
+    message = chart(opened(), BESIDE)
+    read = partial(numbers, message, figures.offset_places())
+    for at in (0, 30, 100):
+        found = read("norms_offset", at)
+        assert found["change_layer"] < 1e-10
+        assert found["change_rms"] > 0.1
+        data = found["figure"]["data"]
+        np.testing.assert_allclose(data[0]["y"], SAMPLE + found["offset"], rtol=1e-5)
+        np.testing.assert_allclose(
+            data[4]["y"], rms_norm([SAMPLE + found["offset"]]).y[0], atol=1e-6
+        )
+    for at in (0, 40, 80):
+        found = read("norms_factor", at)
+        assert max(found["change_layer"], found["change_rms"]) < 1e-3
+
+
+# ---- links ---------------------------------------------------------------------------------------
+
+QUERY = {
+    "norms_m": "4",
+    "norms_shift": "2.5",
+    "norms_stretch": "0.5",
+    "norms_norm": "group",
+    "norms_shape": "4x6x3x3",
+    "norms_groups": "3",
+    "norms_n": "2",
+    "norms_c": "5",
+    "norms_h": "3",
+    "norms_w": "2",
+    "norms_offset": "-1.5",
+    "norms_factor": "2",
+}
+
+
+def test_a_link_brings_everything_and_reset_takes_it_back():
+    app = opened(**QUERY)
+    assert {key: app.query_params[key] for key in QUERY} == QUERY
+    press(app, "other_norms_reset")
+    assert app.query_params == {}
+    fresh = opened()
+    for key in CHARTS:
+        assert chart(app, key).header["caption"] == chart(fresh, key).header["caption"]
+
+
+def test_changing_the_language_keeps_the_numbers():
+    app = opened(**QUERY)
+    before = chart(app, FEW).cells()
+    for lang in LANGUAGES:
+        pick(app, "lang", lang)
+        np.testing.assert_array_equal(chart(app, FEW).cells(), before)
+        assert all(app.query_params[key] == value for key, value in QUERY.items())
+
+
+HOSTILE = {
+    "norms_m": ("7", "2"),
+    "norms_shift": ("1e99", 10.0),
+    "norms_stretch": ("nan", 1.0),
+    "norms_norm": ("<script>", "batch"),
+    "norms_shape": ("99999x9", "8x16x4x4"),
+    "norms_groups": ("-3", 1),
+    "norms_n": ("1e99", 8),
+    "norms_c": ("0", 1),
+    "norms_h": ("77", 4),
+    "norms_w": ("__import__", 1),
+    "norms_offset": ("-inf", -5.0),
+    "norms_factor": ("0", 0.1),
+}
+
+
+def test_a_hostile_link_is_made_valid():
+    assert set(HOSTILE) == set(QUERY)
+    app = opened(**{key: text for key, (text, _) in HOSTILE.items()})
+    for key, (_, expected) in HOSTILE.items():
+        assert kept(app, key) == expected, key
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"norms_m": 1, "norms_shift": 10, "norms_stretch": 1e-4},
+        {"norms_m": 8, "norms_shift": -10, "norms_stretch": 1e-4},
+        {"norms_m": 2, "norms_shift": -6},  # both are the same
+        {"norms_shape": "6x12x1x1", "norms_norm": "instance", "norms_c": 12},
+        {"norms_offset": 5, "norms_factor": 10},
+    ],
+    ids=str,
+)
+def test_ends_of_what_can_be_set(query: dict[str, Any]):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        app = opened(**query)
+    assert charts(app) == list(CHARTS)
