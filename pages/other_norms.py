@@ -15,6 +15,8 @@ from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import other_norms as figures
 from bn_ui.figures.changes import Change
 from bn_ui.live_chart import Picture, knob, live_chart
+from bn_ui.norm_race import FIELDS as RACE
+from bn_ui.norm_race import norm_race
 from bn_ui.numbers import number_text
 from bn_ui.predict import predict, verdict
 from bn_ui.quiz import QUIZ_SEED, quiz
@@ -46,7 +48,7 @@ BLOCK = (NORM, SHAPE, GROUPS, *CELL)
 OFFSET = url.number("norms_offset", 0.0, *figures.OFFSET_RANGE)
 FACTOR = url.number("norms_factor", 1.0, *figures.FACTOR_RANGE)
 BESIDE = (OFFSET, FACTOR)
-FIELDS = (*FEW, *BLOCK, *BESIDE, QUIZ_SEED)
+FIELDS = (*FEW, *BLOCK, *BESIDE, *RACE, QUIZ_SEED)
 
 PRESETS = {
     "one": {SIZE: "1", SHIFT: 5.0, STRETCH: 1.0},
@@ -74,6 +76,8 @@ def uncovered() -> None:
         block()
     with present.part("more", 2):
         beside()
+    with present.part("more", 3):
+        norm_race(FIELDS)
     programs.take_along(CHAPTER, code)
     with present.part("reading"):
         st.markdown(prose(CHAPTER, "reading"))

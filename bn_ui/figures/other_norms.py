@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bn_core.few_samples import FewSamples, follow
+from bn_core.learning_map import medians
 from bn_core.norm_facts import Offsets, offsets
 from bn_core.norms import shared_cells
 from bn_ui.figures import parts
@@ -137,7 +138,7 @@ def _samples(words: Words, name: str, m: int, row: int, x: str, y: str) -> Figur
             "color": colour,
             "size": 13,
             "symbol": ["diamond" if moving else "circle-open" for moving in last],
-            "line": {"width": 2},
+            "line": {"color": colour, "width": 2},
         },
         "hovertemplate": f"{words[name]}, {words['sample']} %{{text}}: %{{x:.4g}}<extra></extra>",
         "xaxis": f"x{x}",
@@ -241,7 +242,7 @@ def block_figure(words: Words, shape: Sequence[int]) -> Figure:
         _outline(words["block"], *_rectangles(shape, np.ones(shape, bool)), "@saturated"),
         _outline(words["shared"], [], [], "@x_hat"),
         _separators(words["between"], shape),
-        _outline(words["cell"], [], [], "@mark", {"color": "@text", "width": 3}),
+        _outline(words["cell"], [], [], "@mark", {"color": "@text", "width": 2}),
     ]
     return {
         "data": data,
@@ -438,4 +439,91 @@ def _offset_layout(words: Words, d: int, domains: Sequence[Any], height: int) ->
         titles.append(parts.title(f"x{suffix}", words[f"title_{name}"], colour))
     layout["annotations"] = titles
     layout["margin"] = {"l": 50, "r": 10, "t": 54, "b": 42}
+    return layout
+
+
+# ---- training at small batch sizes ---------------------------------------------------------------
+
+_LOOKS = {  # colour, symbol and line of each norm, and of BN with the statistics of its batches
+    "none": ("eps", "cross", "dot"),
+    "batch": ("x_hat", "circle", "solid"),
+    "by_batch": ("x_hat", "circle-open", "dash"),
+    "layer": ("y", "diamond", "solid"),
+    "group": ("gamma", "square", "solid"),
+    "rms": ("activation", "triangle-up", "solid"),
+}
+_STEP = 0.11  # between two norms at one batch size; batch sizes are 1 apart
+_FALLEN = -6.0  # where a network that diverged is drawn, in per cent
+
+
+def race_figure(
+    words: Words, results: np.ndarray, norms: Sequence[str], batch_sizes: Sequence[int]
+) -> Figure:
+    """Held-out accuracy by batch size: every seed a point, and a line through the medians.
+
+    results : held-out accuracies (evaluations, norms, batch sizes, seeds) of
+        `bn_core.norm_race.collected`
+    """
+    series = [(norm, results[0, at]) for at, norm in enumerate(norms)]
+    if "batch" in norms:
+        series.insert(norms.index("batch") + 1, ("by_batch", results[1, norms.index("batch")]))
+    fallen = bool(np.isneginf(results[:2]).any())
+    data = []
+    for number, (name, accuracies) in enumerate(series):
+        places = np.arange(1, len(batch_sizes) + 1) + _STEP * (number - (len(series) - 1) / 2)
+        data += _race_traces(words, name, places, accuracies)
+    return {
+        "data": data,
+        "layout": _race_layout(words, batch_sizes, fallen, 420, 62),
+        "narrow": _race_layout(words, batch_sizes, fallen, 460, 112),
+    }
+
+
+def _race_traces(
+    words: Words, name: str, places: np.ndarray, accuracies: np.ndarray
+) -> list[Figure]:
+    """One norm's points, (batch sizes, seeds), and its medians as far as all seeds are there."""
+    colour, symbol, dash = _LOOKS[name]
+    shares = np.where(np.isneginf(accuracies), _FALLEN, 100 * accuracies)
+    middle = medians(accuracies)
+    seeds = shares.shape[1]
+    look = {"type": "scatter", "name": words[name], "legendgroup": name}
+    points = look | {
+        "mode": "markers",
+        "x": np.repeat(places, seeds).round(3).tolist(),
+        "y": _with_gaps(shares.ravel()),
+        "text": [str(seed) for seed in range(seeds)] * len(places),
+        "marker": {"color": f"@{colour}", "symbol": symbol, "size": 8},
+        "hovertemplate": f"{words[name]}, {words['seed']} %{{text}}: %{{y:.1f}}%<extra></extra>",
+        "showlegend": False,
+    }
+    line = look | {
+        "mode": "lines+markers",
+        "x": places.round(3).tolist(),
+        "y": _with_gaps(np.where(np.isneginf(middle), _FALLEN, 100 * middle)),
+        "line": {"color": f"@{colour}", "width": 2, "dash": dash},
+        "marker": {"color": f"@{colour}", "symbol": symbol, "size": 4},
+        "hoverinfo": "skip",
+    }
+    return [points, line]
+
+
+def _race_layout(
+    words: Words, batch_sizes: Sequence[int], fallen: bool, height: int, top: int
+) -> Figure:
+    layout = parts.canvas(height) | parts.legend()
+    count = len(batch_sizes)
+    layout["xaxis"] = parts.axis((0, 1), words["axis_m"], range=[0.5, count + 0.5]) | {
+        "tickvals": list(range(1, count + 1)),
+        "ticktext": [str(size) for size in batch_sizes],
+        "showgrid": False,
+    }
+    layout["yaxis"] = parts.axis((0, 1), words["axis_accuracy"], range=[-10, 104]) | {
+        "tickvals": [0, 25, 50, 75, 100],
+    }
+    if fallen:
+        layout["yaxis"]["tickvals"].insert(0, _FALLEN)
+        layout["yaxis"]["ticktext"] = [words["diverged"], "0", "25", "50", "75", "100"]
+    layout["legend"] |= {"itemclick": False, "itemdoubleclick": False}
+    layout["margin"] = {"l": 62, "r": 10, "t": top, "b": 42}
     return layout
