@@ -3,10 +3,9 @@ at small batch sizes."""
 
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
-from bn_core.few_samples import EXAMPLE, UPSTREAM, moved
+from bn_core.few_samples import EXAMPLE, UPSTREAM, Array, moved
 from bn_core.norm_facts import SAMPLE, flattening_error, lost_radius
 from bn_core.norms import SHARES, sharing
 from bn_ui import controls, present, share, url
@@ -130,12 +129,12 @@ def set_all(values: dict[url.Field, object]) -> None:
         url.assign(field, value)
 
 
-def batch() -> np.ndarray:
+def batch() -> Array:
     """The samples before the knobs move them."""
     return EXAMPLE[: int(url.value(SIZE))]
 
 
-def few_csv(header: list[str], x: np.ndarray, stretch: float, shift: float) -> bytes:
+def few_csv(header: list[str], x: Array, stretch: float, shift: float) -> bytes:
     return csv_bytes(header, figures.few_rows(x, stretch, shift))
 
 
@@ -161,7 +160,7 @@ def show_few() -> None:
         "m": m,
         "rest": m - 2,
         "dy": dy,
-        "floor": number_text(2 * figures.EPS**0.5),
+        "floor": number_text(figures.FLOOR),
         **figures.few_places(),
     }
     picture = Picture(
@@ -219,7 +218,7 @@ def show_block(norm: str, shape: tuple[int, ...], groups: int) -> None:
     knobs = [
         knob(
             field,
-            np.arange(1, shape[axis] + 1),
+            figures.places_along(shape, axis),
             figures.block_changes(norm, shape, groups, figures.neighbours(shape, cell, axis)),
         )
         for axis, field in enumerate(CELL)
@@ -258,16 +257,11 @@ def axes(norm: str, shape: tuple[int, ...], groups: int) -> str:
 def counts(norm: str, shape: tuple[int, ...], groups: int) -> None:
     """The same block in all norms: axes, values in a mean, means, parameters."""
     found = {name: sharing(name, shape, groups) for name in SHARES}
-    marked = [
-        t(
-            "other_norms.marked" if name == norm else "other_norms.unmarked",
-            text=t(f"norm_names.{name}"),
-        )
-        for name in SHARES
-    ]
+    names = {name: t(f"norm_names.{name}") for name in SHARES}
+    names[norm] = t("other_norms.marked", text=names[norm])
     st.table(
         {
-            t("other_norms.column_norm"): marked,
+            t("other_norms.column_norm"): list(names.values()),
             t("other_norms.column_axes"): [axes(name, shape, groups) for name in SHARES],
             t("other_norms.column_values"): [str(each.values) for each in found.values()],
             t("other_norms.column_means"): [str(each.means) for each in found.values()],

@@ -27,6 +27,7 @@ SHIFTS = np.linspace(*SHIFT_RANGE, 101).round(1)
 STRETCHES = np.array([float(f"{10 ** (-k / 20):.3g}") for k in range(80, -1, -1)])
 NORMS = ("batch", "layer", "rms")
 EPS = 1e-5
+FLOOR = 2 * EPS**0.5  # the gap of two samples at which ε is as large as their variance
 _COLOURS = {"batch": "x_hat", "layer": "y", "rms": "activation"}
 _X_SPAN, _X_HAT_SPAN = (-14.0, 18.0), (-3.1, 3.1)
 _ROWS = {"batch": 3, "layer": 2, "rms": 1}
@@ -268,6 +269,11 @@ def block_changes(
 def neighbours(shape: Sequence[int], cell: Sequence[int], axis: int) -> list[tuple[int, ...]]:
     """The cells that one comes to along an axis."""
     return [(*cell[:axis], at, *cell[axis + 1 :]) for at in range(shape[axis])]
+
+
+def places_along(shape: Sequence[int], axis: int) -> np.ndarray:
+    """Positions of a knob along an axis, as people count."""
+    return np.arange(1, shape[axis] + 1)
 
 
 def _only(shape: Sequence[int], cell: Sequence[int]) -> np.ndarray:

@@ -128,7 +128,7 @@ class TestAhead:
         ({"equal": "epochs"}, "equal must be one of steps, examples"),
         ({"batch_sizes": (8, 2)}, "batch_sizes must rise"),
         ({"seeds": 9}, "seeds must be at most 5"),
-        ({"base": replace(BASE, steps=50_000, width=256)}, "cost must be at most"),
+        ({"base": replace(BASE, steps=50_000, width=256, depth=40)}, "cost must be at most"),
     ],
 )
 def test_bad_settings(options, message):

@@ -14,20 +14,23 @@ from streamlit.testing.v1 import AppTest
 from bn_core import forward_train
 from bn_core.few_samples import EXAMPLE
 from bn_core.norm_facts import SAMPLE
+from bn_core.norm_race import DIVERGED, Raced, Underway
 from bn_core.norms import SHARES, layer_norm, rms_norm, shared_cells
+from bn_ui import norm_race
+from bn_ui.experiment_runs import jobs, race_config, race_job, race_jobs
 from bn_ui.figures import other_norms as figures
 from bn_ui.runs import shared
-from bn_ui.text import LANGUAGES, questions
+from bn_ui.text import LANGUAGES, labels, questions
 from tests.decoded import Decoded, apply, decode
-from tests.inline_pool import InlinePool
+from tests.inline_pool import InlinePool, View
 from tests.page_definitions import definitions
 from tests.ui.test_distributions import checked, kept, pick
 from tests.ui.test_small_batch import arrived as by_link
 
 arrived = partial(by_link, "other_norms")  # the page as a link opens it: covered
 PAGE = definitions("other_norms")
-CHARTS = ("norms_few_chart", "norms_block_chart", "norms_beside_chart")
-FEW, BLOCK, BESIDE = CHARTS
+CHARTS = ("norms_few_chart", "norms_block_chart", "norms_beside_chart", "norms_race_chart")
+FEW, BLOCK, BESIDE, RACE = CHARTS
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +83,7 @@ def test_everything_is_covered_until_there_is_a_guess():
     assert "MoCo" not in texts(app)
     assert app.query_params["norms_shift"] == "3"
     pick(app, "norms_guess", "further")
-    assert len(app.info) == 1
+    assert len(app.info) == 2, "what is so, and the invitation to train"
     assert charts(app) == list(CHARTS)
     pick(app, "norms_guess", "same")
     assert len(app.success) == 1
@@ -261,6 +264,111 @@ def test_an_offset_is_seen_by_one_of_them_and_a_factor_by_neither():
         assert max(found["change_layer"], found["change_rms"]) < 1e-3
 
 
+# ---- training at small batch sizes ---------------------------------------------------------------
+
+# Accuracies by norm, batch size and seed, such that BN is far behind at 2 and ahead at 32.
+MADE = np.full((3, 5, 4, 3), 0.9) + 0.001 * np.arange(3)
+MADE[0, 1, 0], MADE[1, 1, 0], MADE[2, 1, 0] = 0.25, 0.2, 0.3
+MADE[:, 1, 3] += 0.05
+MADE[:, 0, 2, 0] = DIVERGED
+
+
+def race_events(results: np.ndarray = MADE) -> list[Raced]:
+    config = race_config()
+    return [
+        Raced(n + 1, norm, config.batch_sizes[size], seed, *map(float, results[:, row, size, seed]))
+        for n, (row, size, seed) in enumerate(np.ndindex(*config.shape))
+        for norm in [config.norms[row]]
+    ]
+
+
+def start(app: AppTest) -> AppTest:
+    return press(app, "norm_race_start")
+
+
+def test_nothing_is_trained_before_it_is_asked_for(pool: InlinePool):
+    app = opened()
+    assert pool.submitted == []
+    assert "60" in app.info[0].value
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_is_said_is_what_the_trainings_show(pool: InlinePool, lang: str):
+    pool.otherwise = View(race_events())
+    app = start(opened(lang=lang))
+    (job,) = pool.submitted
+    assert job.settings == race_config()
+    words = labels(lang)
+    comma = words["norm_race.comma"]
+    others = [words[f"norm_race.named_{norm}"] for norm in ("none", "layer", "group", "rms")]
+    alt = chart(app, RACE).header["alt"]
+    for sentence in (
+        words["norm_race.behind"].format(m=2, norms=comma.join(others)),
+        words["norm_race.leader"].format(m=32, norm="BN"),
+        words["norm_race.ahead"].format(m=32, norms=comma.join(others)),
+        words["norm_race.no_leader"].format(sizes=comma.join("248")),
+        words["norm_race.fallen"].format(count=1),
+        words["norm_race.statistics"].format(
+            m=2, in_use="25.0\u00a0%", by_batch="20.0\u00a0%", recomputed="30.0\u00a0%"
+        ),
+    ):
+        assert sentence in texts(app)
+        assert sentence in alt
+    assert words["norm_race.ahead"].format(m=8, norms=others[0]) not in texts(app)
+    budget = words["norm_race.budget_steps"].format(
+        steps=600, few="1,200", many="19,200", small=2, large=32
+    )
+    assert budget in texts(app)
+    table = app.table[1].value
+    assert list(table.iloc[1, 1:]) == ["25.0\u00a0%", "90.1\u00a0%", "90.1\u00a0%", "95.1\u00a0%"]
+    assert [table.iloc[row, 1] for row in (2, 3)] == ["20.0\u00a0%", "30.0\u00a0%"]
+
+
+def test_as_long_as_a_seed_is_missing_nobody_is_ahead(pool: InlinePool):
+    pool.otherwise = View(race_events()[::2])
+    said = texts(start(opened()))
+    assert labels("en")["norm_race.nothing"] in said
+    assert "is ahead of all others in every seed" not in said
+
+
+@pytest.mark.parametrize("name", norm_race.PRESETS)
+def test_presets_are_prepared(pool: InlinePool, name: str):
+    """What the buttons invite to is what `make warm` trains."""
+    pool.otherwise = View(race_events())
+    app = press(opened(norms_data="spirals", norms_equal="examples"), f"norms_race_{name}")
+    for field, value in norm_race.PRESETS[name].items():
+        assert kept(app, field.key) == value
+    start(app)
+    prepared = {job.identity for job in race_jobs()}
+    assert {job.identity for job in pool.submitted} <= prepared
+    assert prepared <= {job.identity for job in jobs()}
+
+
+def test_equal_examples_say_so(pool: InlinePool):
+    pool.otherwise = View(race_events())
+    app = start(opened(norms_equal="examples", norms_bias=0, norms_activation="sigmoid"))
+    (job,) = pool.submitted
+    config = job.settings
+    assert (config.base.bias, config.base.activation) == (False, "sigmoid")
+    assert {config.examples(m) for m in config.batch_sizes} == {9600}
+    assert "every network saw 9,600 of them, in 4,800 steps at m = 2 and 300" in texts(app)
+
+
+def test_a_race_survives_the_disk():
+    work = race_job(race_config()).work
+    events = race_events()
+    arrays = work.encode([*events, Underway(3)])
+    assert work.decode(arrays) == events
+    assert work.progress(events[-1], race_config()) == 1
+
+
+def test_rows_of_the_races_file():
+    rows = norm_race._csv(race_config(), MADE).decode("utf-8-sig").splitlines()
+    assert len(rows) == 61
+    assert rows[1].startswith("none,2,600,1200,0,0.9,")
+    assert rows[7] == "none,8,600,4800,0,,,"
+
+
 # ---- links ---------------------------------------------------------------------------------------
 
 QUERY = {
@@ -276,6 +384,10 @@ QUERY = {
     "norms_w": "2",
     "norms_offset": "-1.5",
     "norms_factor": "2",
+    "norms_data": "spirals",
+    "norms_activation": "sigmoid",
+    "norms_bias": "0",
+    "norms_equal": "examples",
 }
 
 
@@ -311,6 +423,10 @@ HOSTILE = {
     "norms_w": ("__import__", 1),
     "norms_offset": ("-inf", -5.0),
     "norms_factor": ("0", 0.1),
+    "norms_data": ("fashion", "digits"),
+    "norms_activation": ("tanh", "relu"),
+    "norms_bias": ("2", True),
+    "norms_equal": ("epochs", "steps"),
 }
 
 
