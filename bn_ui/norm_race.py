@@ -87,19 +87,21 @@ def _set_all(values: dict[Field, object]) -> None:
 def _show(config: NormRaceConfig, views: Views) -> None:
     """The picture, what it says, and its numbers."""
     results = collected(config, views["race"].since(0) if views else [])
-    said = experiment_views.joined([*_sentences(config, results)]) if views else ""
+    nothing = t("norm_race.nothing")
+    sentences = [*_sentences(config, results)] if views else []
+    said = experiment_views.joined(sentences)
     words = group("race_figure") | {n: t(f"norm_names.{n}_short") for n in config.norms}
     picture = Picture(
         figure=figures.race_figure(words, results, config.norms, config.batch_sizes),
         base=[],
-        alt=t("norm_race.alt", found=said or t("norm_race.nothing")),
+        alt=t("norm_race.alt", sizes=_joined(config.batch_sizes), found=said or nothing),
         filename="batch-normalization-norms-by-batch-size",
     )
     live_chart(picture, key="norms_race_chart")
     st.caption(_legend(config))
     if not views:
         return
-    st.markdown(said)
+    st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
     _table(config, results)
     make = partial(_csv, config, results)
     csv_button(t("frame.download_csv"), "norms-by-batch-size", make, "norms_race_csv")
@@ -113,6 +115,7 @@ def _legend(config: NormRaceConfig) -> str:
         depth=base.depth,
         width=base.width,
         activation=t(f"activations.{base.activation}"),
+        bias=t("norm_race.with_bias") if base.bias else t("norm_race.without_bias"),
         rate=number_text(base.learning_rate),
         groups=base.groups,
         seeds=config.seeds,
@@ -169,23 +172,27 @@ def _leaders(config: NormRaceConfig, ahead: dict[int, np.ndarray]) -> Iterator[s
         if leader:
             yield t("norm_race.leader", m=size, norm=_names(leader))
         else:
-            undecided.append(str(size))
+            undecided.append(size)
     if undecided:
-        yield t("norm_race.no_leader", sizes=t("norm_race.comma").join(undecided))
+        yield t("norm_race.no_leader", sizes=_joined(undecided))
 
 
 def _of_batch_norm(config: NormRaceConfig, ahead: dict[int, np.ndarray]) -> Iterator[str]:
-    """Whom BN is behind in every seed, and whom it is ahead of."""
+    """Who is ahead of BN in every seed, and who behind, unless that is said already: everybody."""
     bn = config.norms.index("batch")
     for size, table in ahead.items():
         for kind, flags in (("behind", table[:, bn]), ("ahead", table[bn])):
             named = [norm for norm, flag in zip(config.norms, flags, strict=True) if flag]
-            if named:
+            if named and not (kind == "ahead" and len(named) == len(config.norms) - 1):
                 yield t(f"norm_race.{kind}", m=size, norms=_names(named))
 
 
 def _names(norms: Sequence[str]) -> str:
-    return t("norm_race.comma").join(t(f"norm_race.named_{norm}") for norm in norms)
+    return _joined([t(f"norm_race.named_{norm}") for norm in norms])
+
+
+def _joined(values: Sequence[object]) -> str:
+    return t("norm_race.comma").join(map(str, values))
 
 
 # ---- numbers -------------------------------------------------------------------------------------

@@ -358,12 +358,12 @@ def _with_gaps(values: Sequence[float] | np.ndarray) -> list[float | None]:
 
 # ---- layer normalization beside RMSNorm ----------------------------------------------------------
 
-OFFSET_RANGE, FACTOR_RANGE = (-5.0, 5.0), (0.1, 10.0)
+OFFSET_RANGE, FACTOR_RANGE = (-5.0, 5.0), (0.2, 5.0)
 OFFSETS = np.linspace(*OFFSET_RANGE, 101).round(1)
-FACTORS = np.array([float(f"{10 ** (k / 40):.3g}") for k in range(-40, 41)])
+FACTORS = np.array([float(f"{5 ** (k / 40):.3g}") for k in range(-40, 41)])
 PANELS = ("x", "layer", "rms")
-_ROUNDING = 12  # digits of a mean after which there is rounding error
-_REACH = {"x": 28.0, "layer": 3.0, "rms": 3.0}
+_ROUNDING = 12  # digits after which there is rounding error
+_REACH = {"x": 17.0, "layer": 3.0, "rms": 3.0}
 
 
 def offset_figure(words: Words, sample: np.ndarray) -> Figure:
@@ -413,7 +413,7 @@ def offset_changes(sample: np.ndarray, factors: ArrayLike, shifts: ArrayLike) ->
     found = offsets(sample, factors, shifts)
     numbers = [factors, shifts]
     for name in ("layer", "rms"):
-        numbers += [found.change[name], found.mean[name].round(_ROUNDING)]
+        numbers += [found.change[name].round(_ROUNDING), found.mean[name].round(_ROUNDING)]
     changes = [cells(np.stack(numbers, axis=1).astype(np.float64))]
     for number, name in enumerate(PANELS):
         changes.append(trace(2 * number, "y", _values(found, name).astype(np.float32)))
@@ -524,7 +524,9 @@ def _race_layout(
         "ticktext": [str(size) for size in batch_sizes],
         "showgrid": False,
     }
-    layout["yaxis"] = parts.axis((0, 1), words["axis_accuracy"], range=[-10, 104]) | {
+    layout["yaxis"] = parts.axis(
+        (0, 1), words["axis_accuracy"], range=[-10 if fallen else 0, 104]
+    ) | {
         "tickvals": [0, 25, 50, 75, 100],
     }
     if fallen:

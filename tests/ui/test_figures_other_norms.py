@@ -34,7 +34,7 @@ def pictures(lang: str = "en") -> dict[str, tuple[dict[str, Any], list[Change]]]
         figure = figures.block_figure(words(lang, "block_figure"), block)
         found[name] = figure, figures.block_changes("group", block, 4, [(5, 9, 0, 0)])
     figure = figures.offset_figure(words(lang, "offset_figure"), SAMPLE)
-    found["offset"] = figure, figures.offset_changes(SAMPLE, 10.0, 5.0)
+    found["offset"] = figure, figures.offset_changes(SAMPLE, 5.0, 5.0)
     text = words(lang, "norm_names")
     named = words(lang, "race_figure") | {norm: text[f"{norm}_short"] for norm in RACERS}
     for name, results in (("race", RESULTS), ("race, fallen", FALLEN)):
@@ -132,7 +132,7 @@ def test_knobs_have_the_positions_people_look_for():
     assert {0.0, 5.0, 10.0} <= set(figures.SHIFTS)
     assert {1.0, 0.001} <= set(figures.STRETCHES)
     assert {0.0, 3.0} <= set(figures.OFFSETS)
-    assert {0.1, 1.0, 10.0} <= set(figures.FACTORS)
+    assert {0.2, 1.0, 5.0} <= set(figures.FACTORS)
     for values, span in (
         (figures.SHIFTS, figures.SHIFT_RANGE),
         (figures.STRETCHES, figures.STRETCH_RANGE),

@@ -270,7 +270,8 @@ def test_an_offset_is_seen_by_one_of_them_and_a_factor_by_neither():
 MADE = np.full((3, 5, 4, 3), 0.9) + 0.001 * np.arange(3)
 MADE[0, 1, 0], MADE[1, 1, 0], MADE[2, 1, 0] = 0.25, 0.2, 0.3
 MADE[:, 1, 3] += 0.05
-MADE[:, 0, 2, 0] = DIVERGED
+MADE[:, 2, 1] -= 0.05  # LN at 4
+MADE[:, 0, 2, 0] = DIVERGED  # one seed without a norm at 8
 
 
 def race_events(results: np.ndarray = MADE) -> list[Raced]:
@@ -305,7 +306,7 @@ def test_what_is_said_is_what_the_trainings_show(pool: InlinePool, lang: str):
     for sentence in (
         words["norm_race.behind"].format(m=2, norms=comma.join(others)),
         words["norm_race.leader"].format(m=32, norm="BN"),
-        words["norm_race.ahead"].format(m=32, norms=comma.join(others)),
+        words["norm_race.ahead"].format(m=4, norms=others[1]),
         words["norm_race.no_leader"].format(sizes=comma.join("248")),
         words["norm_race.fallen"].format(count=1),
         words["norm_race.statistics"].format(
@@ -314,7 +315,7 @@ def test_what_is_said_is_what_the_trainings_show(pool: InlinePool, lang: str):
     ):
         assert sentence in texts(app)
         assert sentence in alt
-    assert words["norm_race.ahead"].format(m=8, norms=others[0]) not in texts(app)
+    assert words["norm_race.ahead"].format(m=32, norms=comma.join(others)) not in texts(app)
     budget = words["norm_race.budget_steps"].format(
         steps=600, few="1,200", many="19,200", small=2, large=32
     )
@@ -422,7 +423,7 @@ HOSTILE = {
     "norms_h": ("77", 4),
     "norms_w": ("__import__", 1),
     "norms_offset": ("-inf", -5.0),
-    "norms_factor": ("0", 0.1),
+    "norms_factor": ("0", 0.2),
     "norms_data": ("fashion", "digits"),
     "norms_activation": ("tanh", "relu"),
     "norms_bias": ("2", True),
@@ -444,7 +445,7 @@ def test_a_hostile_link_is_made_valid():
         {"norms_m": 8, "norms_shift": -10, "norms_stretch": 1e-4},
         {"norms_m": 2, "norms_shift": -6},  # both are the same
         {"norms_shape": "6x12x1x1", "norms_norm": "instance", "norms_c": 12},
-        {"norms_offset": 5, "norms_factor": 10},
+        {"norms_offset": 5, "norms_factor": 5},
     ],
     ids=str,
 )
