@@ -22,14 +22,14 @@ from bn_ui.figures.parts import Figure, Words
 
 # ---- a batch of few samples ----------------------------------------------------------------------
 
-SHIFT_RANGE, STRETCH_RANGE = (-10.0, 10.0), (1e-4, 1.0)
+SHIFT_RANGE, STRETCH_RANGE = (-10.0, 10.0), (1e-4, 2.0)
 SHIFTS = np.linspace(*SHIFT_RANGE, 101).round(1)
-STRETCHES = np.array([float(f"{10 ** (-k / 20):.3g}") for k in range(80, -1, -1)])
+STRETCHES = np.array([float(f"{10 ** (-k / 20):.3g}") for k in range(80, -7, -1)])
 NORMS = ("batch", "layer", "rms")
 EPS = 1e-5
 FLOOR = 2 * EPS**0.5  # the gap of two samples at which ε is as large as their variance
 _COLOURS = {"batch": "x_hat", "layer": "y", "rms": "activation"}
-_X_SPAN, _X_HAT_SPAN = (-14.0, 18.0), (-3.1, 3.1)
+_X_SPAN, _X_HAT_SPAN = (-18.5, 24.5), (-3.1, 3.1)
 _ROWS = {"batch": 3, "layer": 2, "rms": 1}
 _X, _JACOBIAN = 0, 7  # traces; the norms' points and where they were lie between
 _BAR = 0.32  # half the width of a bar; cells are 1 apart

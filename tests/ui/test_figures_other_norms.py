@@ -29,7 +29,8 @@ def pictures(lang: str = "en") -> dict[str, tuple[dict[str, Any], list[Change]]]
     found = {}
     for m in (1, 2, 8):
         figure = figures.few_figure(words(lang, "few_figure"), m)
-        found[f"few {m}"] = figure, figures.few_changes(EXAMPLE[:m], 0.5, 9.8)
+        for end in figures.SHIFT_RANGE:
+            found[f"few {m}, {end:g}"] = figure, figures.few_changes(EXAMPLE[:m], 2.0, end)
     for name, block in BLOCKS.items():
         figure = figures.block_figure(words(lang, "block_figure"), block)
         found[name] = figure, figures.block_changes("group", block, 4, [(5, 9, 0, 0)])
