@@ -5,6 +5,7 @@ import io
 import warnings
 from copy import deepcopy
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -343,6 +344,14 @@ def test_presets_are_prepared(pool: InlinePool, name: str):
     prepared = {job.identity for job in race_jobs()}
     assert {job.identity for job in pool.submitted} <= prepared
     assert prepared <= {job.identity for job in jobs()}
+
+
+def test_every_race_that_can_be_asked_for_is_affordable():
+    fields = ("data", "activation", "bias", "equal")
+    values = (("digits", "spirals"), ("relu", "sigmoid"), (True, False), ("steps", "examples"))
+    configs = [race_config(**dict(zip(fields, each, strict=True))) for each in product(*values)]
+    assert len({race_job(config).identity for config in configs}) == 16
+    assert max(config.cost for config in configs) < 60
 
 
 def test_equal_examples_say_so(pool: InlinePool):
