@@ -8,7 +8,7 @@ copies, frozen as everywhere else, and tests hold it to ``network.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from bn_core.inplace import (
     INPLACE_ACTIVATIONS,
     BatchNormStatistics,
     Block,
+    GroupNorm,
     Linear,
     Part,
+    RmsNorm,
     SoftmaxCrossEntropy,
 )
 from bn_core.network import Layer, Network, Statistics
@@ -77,7 +79,8 @@ class Engine:
         self._loss = SoftmaxCrossEntropy(config.batch_size, config.sizes[-1], dtype)
         self._optimiser = _GradientDescent(config, network, self._parameters, self._gradients)
         self._learning_rate = config.learning_rate
-        self._updates_running = config.update_running and config.batch_norm != NO_BN
+        has_statistics = config.batch_norm != NO_BN and config.norm == "batch"
+        self._updates_running = config.update_running and has_statistics
 
     def step(self, x: FloatArray, one_hot: FloatArray) -> float:
         """Learn from one mini-batch and return its loss from before that."""
@@ -130,11 +133,20 @@ class Engine:
                 activation = INPLACE_ACTIVATIONS[config.activation](linear.z)
                 parts.append(activation)
                 if layer.gamma is not None:
-                    bn = self._statistics.layer(number, layer, gradient, linear.z)
-                    parts.insert(1 if config.batch_norm == "before" else 2, bn)
+                    norm = self._norm(config, number, layer, gradient, linear.z)
+                    parts.insert(1 if config.batch_norm == "before" else 2, norm)
             skip = config.skips and 0 < number < config.depth
             blocks.append(Block(parts, skip, linear.z))
         return blocks
+
+    def _norm(
+        self, config: TrainingConfig, number: int, layer: Layer, gradient: Layer, z: FloatArray
+    ) -> Part:
+        if config.norm == "batch":
+            return self._statistics.layer(number, layer, gradient, z)
+        if config.norm == "rms":
+            return RmsNorm(layer, gradient, 1, z)
+        return GroupNorm(layer, gradient, config.groups if config.norm == "group" else 1, z)
 
 
 # ---- one array for all parameters ----------------------------------------------------------------
@@ -154,7 +166,7 @@ def _unflat(like: Network, flat: FloatArray) -> Network:
         arrays = [getattr(layer, name) for layer in like.layers]
         columns.append([None if a is None else next(parts).reshape(a.shape) for a in arrays])
     layers = tuple(Layer(*row) for row in zip(*columns, strict=True))
-    return Network(layers, like.activation, like.linear_output, like.bn_place, like.skips)
+    return replace(like, layers=layers)
 
 
 _NAMES = [field.name for field in fields(Layer)]

@@ -443,6 +443,72 @@ def _empty_direction(rng: np.random.Generator) -> Number:
     )
 
 
+# ---- other norms ---------------------------------------------------------------------------------
+
+
+def _block_shape(rng: np.random.Generator) -> dict[str, int]:
+    """A block whose products of extents differ."""
+    channels = int(rng.choice([8, 12, 16, 24]))
+    side = int(rng.integers(3, 8))
+    return {"n": int(rng.choice([2, 3, 5, 10])), "c": channels, "h": side, "w": side + 1}
+
+
+def _values_per_mean(rng: np.random.Generator) -> Number:
+    r"""How many values one BN mean averages, :math:`N\cdot H\cdot W`."""
+    given = _block_shape(rng)
+    n, c, h, w = given.values()
+    return Number(
+        given=given,
+        answer=float(n * h * w),
+        slips={
+            "layer": float(c * h * w),
+            "instance": float(h * w),
+            "samples": float(n),
+            "channels": float(c),
+            "all": float(n * c * h * w),
+        },
+    )
+
+
+def _group_values(rng: np.random.Generator) -> Number:
+    r"""How many values one mean of group normalization averages, :math:`(C/G)\cdot H\cdot W`."""
+    given = _block_shape(rng)
+    n, c, h, w = given.values()
+    groups = int(rng.choice([2, 4]))
+    size = c // groups
+    return Number(
+        given=given | {"groups": groups},
+        answer=float(size * h * w),
+        slips={
+            "groups_as_size": float(groups * h * w),
+            "layer": float(c * h * w),
+            "instance": float(h * w),
+            "batch": float(n * size * h * w),
+            "channels": float(size),
+        },
+        worked={"size": size},
+    )
+
+
+def _layer_norm(rng: np.random.Generator) -> Number:
+    r"""One entry of :math:`\hat x` in layer normalization, with ε = 0."""
+    x = rng.integers(-9, 10, 4).astype(np.float64)
+    while np.ptp(x) == 0 or x[0] in (x.mean(), 0.0) or x.mean() == 0:
+        x = rng.integers(-9, 10, 4).astype(np.float64)
+    centred, square = float(x[0] - x.mean()), float(np.mean(x**2))
+    return Number(
+        given={"x": x.tolist()},
+        answer=centred / float(x.std()),
+        slips={
+            "rms": float(x[0]) / float(np.sqrt(square)),
+            "unbiased": centred / float(x.std(ddof=1)),
+            "variance": centred / float(x.var()),
+            "not_divided": centred,
+        },
+        worked={"mu": float(x.mean()), "var": float(x.var())},
+    )
+
+
 # ---- order the steps -----------------------------------------------------------------------------
 
 
@@ -563,6 +629,9 @@ EXERCISES: Mapping[str, Make] = {
     "condition": _condition,
     "rank": _rank,
     "empty_direction": _empty_direction,
+    "values_per_mean": _values_per_mean,
+    "group_values": _group_values,
+    "layer_norm": _layer_norm,
     "order_forward": _ordering(FORWARD, ("mu", "centred", "var", "std", "x_hat", "y")),
     "order_backward": _ordering(BACKWARD, ("dx_hat", "dinv_std", "dvar", "dmu", "dx")),
     "lines_forward": _wrong_line(FORWARD_LINES, FORWARD_SLIPS),

@@ -103,7 +103,7 @@ def recalibrated(
         If ``x`` has another shape, or a batch would hold fewer than two samples.
     """
     running = [
-        None if layer.gamma is None else RunningStats.initial(layer.gamma.size)
+        RunningStats.initial(layer.weight.shape[1]) if network.has_statistics(layer) else None
         for layer in network.layers
     ]
     for part in _batches(x, batch_size):
@@ -167,6 +167,8 @@ def folded(network: Network, running: Statistics) -> Network:
     ValueError
         If BN stands after the activation, or ``running`` does not fit the network.
     """
+    if network.norm != "batch":
+        raise ValueError(f"network must have BN to be folded; got norm {network.norm!r}")
     if network.bn_place != "before" and any(layer.gamma is not None for layer in network.layers):
         raise ValueError(
             "network must have BN right after the linear part, where it can be folded into it; "

@@ -114,7 +114,7 @@ class BatchNormStatistics:
     def frozen(self, network: Network) -> tuple[RunningStats | None, ...]:
         every: list[RunningStats | None] = [None] * len(network.layers)
         for number, layer in enumerate(network.layers):
-            if layer.gamma is not None:
+            if network.has_statistics(layer):
                 mean, var = self.running[:, number]
                 every[number] = RunningStats(mean, var, self._count)
         return tuple(every)
@@ -204,6 +204,67 @@ class BatchNormByRunning(BatchNorm):
     def backward(self, dy: FloatArray) -> FloatArray:
         self._affine_gradients(dy)
         return np.multiply(dy, self._scale, out=self._centred)
+
+
+class RmsNorm:
+    """y = γx̂ + β with x̂ = x/√(mean of x² + ε) over each sample's groups, as in ``norms.py``."""
+
+    def __init__(self, layer: Layer, gradients: Layer, groups: int, like: FloatArray) -> None:
+        m, d = like.shape
+        self._gamma, self._beta = _affine(layer)
+        self._dgamma, self._dbeta = _affine(gradients)
+        self._ones = np.ones(m, like.dtype)
+        self._rows = m * groups, d // groups
+        self._averaging = np.full(d // groups, groups / d, like.dtype)
+        self._inv_std, self._mean = np.empty((2, m * groups), like.dtype)
+        self._x_hat, self._y = np.empty((2, m, d), like.dtype)
+
+    def forward(self, x: FloatArray) -> FloatArray:
+        # Each sample's group is a row: everything is an average over rows or goes along them.
+        rows, x_hat = x.reshape(self._rows), self._x_hat.reshape(self._rows)
+        square = self._y.reshape(self._rows)
+        self._centre(rows, x_hat)
+        np.multiply(x_hat, x_hat, out=square)
+        np.dot(square, self._averaging, out=self._inv_std)
+        self._inv_std += BN_EPS
+        np.sqrt(self._inv_std, out=self._inv_std)
+        np.reciprocal(self._inv_std, out=self._inv_std)
+        x_hat *= self._inv_std[:, np.newaxis]
+        np.multiply(self._x_hat, self._gamma, out=self._y)
+        self._y += self._beta
+        return self._y
+
+    def backward(self, dy: FloatArray) -> FloatArray:
+        # dx = (g − x̂·mean(g·x̂) − mean(g))·inv_std with g = dy·γ, the last mean for a centred x̂
+        product = self._y.reshape(self._rows)
+        np.dot(self._ones, dy, out=self._dbeta)
+        np.multiply(dy, self._x_hat, out=self._y)
+        np.dot(self._ones, self._y, out=self._dgamma)
+        dy *= self._gamma
+        self._y *= self._gamma
+        np.dot(product, self._averaging, out=self._mean)
+        dx, x_hat = dy.reshape(self._rows), self._x_hat.reshape(self._rows)
+        x_hat *= self._mean[:, np.newaxis]
+        self._centre(dx, dx)
+        dx -= x_hat
+        dx *= self._inv_std[:, np.newaxis]
+        return dy
+
+    def _centre(self, rows: FloatArray, out: FloatArray) -> None:
+        """RMSNorm subtracts nothing."""
+        if out is not rows:
+            out[...] = rows
+
+
+class GroupNorm(RmsNorm):
+    """y = γx̂ + β with x̂ = (x − μ)/√(σ²+ε) over each sample's groups; one group is LN."""
+
+    def _centre(self, rows: FloatArray, out: FloatArray) -> None:
+        np.dot(rows, self._averaging, out=self._mean)
+        np.subtract(rows, self._mean[:, np.newaxis], out=out)
+        # As in BN: what rounding left of the mean.
+        np.dot(out, self._averaging, out=self._mean)
+        out -= self._mean[:, np.newaxis]
 
 
 class Activation(ABC):

@@ -6,9 +6,10 @@ Every layer computes, for a mini-batch of m samples (rows),
     y = BN(z; γ, β)               only with Batch Normalization
     a = f(y), or f(z) without BN  the activation
 
-with BN between the linear part and the activation, as in Ioffe & Szegedy (2015), section 3.2. Two
-variations: BN after the activation, a = BN(f(z); γ, β), and skip connections, which add a_prev to
-a, as He et al. (2016, https://arxiv.org/abs/1512.03385) do, here over every layer on its own.
+with BN between the linear part and the activation, as in Ioffe & Szegedy (2015), section 3.2. Three
+variations: BN after the activation, a = BN(f(z); γ, β); skip connections, which add a_prev to a, as
+He et al. (2016, https://arxiv.org/abs/1512.03385) do, here over every layer on its own; and another
+norm in BN's place, which takes each sample by itself (:mod:`bn_core.norms`).
 Parameters are a frozen tree of arrays: training makes a new tree and leaves the old one alone.
 """
 
@@ -31,6 +32,7 @@ from bn_core.batchnorm import (
     forward_eval,
     forward_train,
 )
+from bn_core.norms import ForwardNorm, backward_norm, group_norm, layer_norm, rms_norm
 
 FloatArray = NDArray[np.floating[Any]]
 Statistics = Sequence[RunningStats | None]
@@ -41,6 +43,10 @@ BN_EPS = 1e-5
 
 BN_PLACES = {"before": False, "after": True}
 """Where a layer's BN stands, seen from the activation; whether that is after it."""
+
+
+NORMS = ("batch", "layer", "group", "rms")
+"""What may stand in BN's place, BN included."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +87,9 @@ class Network:
     skips
         Whether each layer's input is added to its output: in every layer with as many outputs as
         inputs, except the first, whose input is data, and a linear last one.
+    norm, groups
+        One of :data:`NORMS`, which stands where ``bn_place`` says; for ``"group"`` how many groups
+        of neighbouring units. γ and β are the layers'.
     """
 
     layers: tuple[Layer, ...]
@@ -88,6 +97,12 @@ class Network:
     linear_output: bool = False
     bn_place: str = "before"
     skips: bool = False
+    norm: str = "batch"
+    groups: int = 1
+
+    def has_statistics(self, layer: Layer) -> bool:
+        """Whether a layer needs running statistics in use: BN does, its relatives do not."""
+        return layer.gamma is not None and self.norm == "batch"
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +136,8 @@ class LayerRecord:
     pre_activation
         z, the output of the linear part, before any BN, shape (m, fan_out).
     batch_norm
-        What BN made of z, or of f(z) if it stands after the activation; None without BN.
+        What BN or another norm made of z, or of f(z) if it stands after the activation; None
+        without.
     activation_input
         What the activation sees: y with BN before it, z otherwise, shape (m, fan_out).
     output
@@ -130,7 +146,7 @@ class LayerRecord:
 
     input: FloatArray
     pre_activation: FloatArray
-    batch_norm: ForwardTrain | ForwardEval | None
+    batch_norm: ForwardTrain | ForwardEval | ForwardNorm | None
     activation_input: FloatArray
     output: FloatArray
 
@@ -142,6 +158,8 @@ class _Wiring:
     activation: Activation | None  # None: the layer is linear
     bn_after: bool
     skip: bool
+    norm: str
+    groups: int
 
 
 def initial_network(
@@ -155,6 +173,8 @@ def initial_network(
     skips: bool = False,
     bias: bool = True,
     linear_output: bool = False,
+    norm: str = "batch",
+    groups: int = 1,
     seed: int = 0,
     dtype: DTypeLike = np.float64,
 ) -> Network:
@@ -186,6 +206,8 @@ def initial_network(
         Whether layers have a bias.
     linear_output
         Whether the last layer has neither BN nor activation, as a classifier's logits need.
+    norm, groups
+        What stands in BN's place, one of :data:`NORMS`; see :class:`Network`.
     seed
         At least 0.
     dtype
@@ -205,6 +227,7 @@ def initial_network(
     if len(widths) < 2:
         raise ValueError(f"sizes must name the inputs and at least one layer, got {widths}")
     checked_key("bn_place", bn_place, BN_PLACES)
+    checked_key("norm", norm, dict.fromkeys(NORMS))
     scale = checked_scale("weight_scale", weight_scale)
     sd = None if weight_sd is None else checked_scale("weight_sd", weight_sd)
     seed = checked_int("seed", seed, minimum=0)
@@ -223,7 +246,7 @@ def initial_network(
         if batch_norm and not (linear_output and number == len(widths) - 1):
             layer = replace(layer, gamma=np.ones(fan_out, dtype), beta=np.zeros(fan_out, dtype))
         layers.append(layer)
-    return Network(tuple(layers), activation, linear_output, bn_place, skips)
+    return Network(tuple(layers), activation, linear_output, bn_place, skips, norm, groups)
 
 
 def forward(
@@ -359,11 +382,11 @@ def _layer_forward(
     layer: Layer, wiring: _Wiring, a: FloatArray, running: RunningStats | None
 ) -> LayerRecord:
     z = _linear(layer, a)
-    bn = None if wiring.bn_after else _normalised(layer, z, running)
+    bn = None if wiring.bn_after else _normalised(layer, wiring, z, running)
     activation_input = z if bn is None else bn.y
     output = activation_input if wiring.activation is None else wiring.activation(activation_input)
     if wiring.bn_after:
-        bn = _normalised(layer, output, running)
+        bn = _normalised(layer, wiring, output, running)
         output = output if bn is None else bn.y
     return LayerRecord(a, z, bn, activation_input, output + a if wiring.skip else output)
 
@@ -390,10 +413,16 @@ def _linear(layer: Layer, a: FloatArray) -> FloatArray:
 
 
 def _normalised(
-    layer: Layer, x: FloatArray, running: RunningStats | None
-) -> ForwardTrain | ForwardEval | None:
+    layer: Layer, wiring: _Wiring, x: FloatArray, running: RunningStats | None
+) -> ForwardTrain | ForwardEval | ForwardNorm | None:
     if layer.gamma is None:
         return None
+    if wiring.norm == "layer":
+        return layer_norm(x, layer.gamma, layer.beta, eps=BN_EPS)
+    if wiring.norm == "group":
+        return group_norm(x, wiring.groups, layer.gamma, layer.beta, eps=BN_EPS)
+    if wiring.norm == "rms":
+        return rms_norm(x, layer.gamma, layer.beta, eps=BN_EPS)
     if running is None:
         return forward_train(x, layer.gamma, layer.beta, eps=BN_EPS)
     y = forward_eval(x, running, layer.gamma, layer.beta, eps=BN_EPS)
@@ -401,8 +430,11 @@ def _normalised(
 
 
 def _through_bn(
-    dy: FloatArray, bn: ForwardTrain | ForwardEval
+    dy: FloatArray, bn: ForwardTrain | ForwardEval | ForwardNorm
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    if isinstance(bn, ForwardNorm):
+        own = backward_norm(dy, bn)
+        return own.dx, own.dgamma, own.dbeta
     if isinstance(bn, ForwardTrain):
         train = backward_train(dy, bn)
         return train.dx, train.dgamma, train.dbeta
@@ -419,13 +451,15 @@ def _wirings(network: Network) -> Iterator[_Wiring]:
             activation=None if linear else ACTIVATIONS[network.activation],
             bn_after=BN_PLACES[network.bn_place],
             skip=network.skips and number > 1 and fan_in == fan_out and not linear,
+            norm=network.norm,
+            groups=network.groups,
         )
 
 
 def _checked_running(network: Network, running: Statistics | None) -> Statistics:
     if running is None:
         return [None] * len(network.layers)
-    needed = [layer.gamma is not None for layer in network.layers]
+    needed = [network.has_statistics(layer) for layer in network.layers]
     if [stats is not None for stats in running] != needed:
         raise ValueError(
             f"running must have one entry a layer, {len(needed)}, and be None just where there is "

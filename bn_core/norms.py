@@ -279,6 +279,48 @@ def shared_cells(
     return np.broadcast_to(first.reshape(m, d, *[1] * (len(shape) - 2)), tuple(shape)).copy()
 
 
+@dataclass(frozen=True)
+class Sharing:
+    """How a norm divides a block of cells among its means.
+
+    Attributes
+    ----------
+    values : int
+        How many cells are averaged together.
+    means : int
+        How many such averages there are.
+    whole, part : tuple of int
+        Axes that are averaged over in full, and those of which only a part is.
+    """
+
+    values: int
+    means: int
+    whole: tuple[int, ...]
+    part: tuple[int, ...]
+
+
+def sharing(norm: str, shape: Sequence[int], groups: int = 1) -> Sharing:
+    """Counts and axes, counted from the cells of :func:`shared_cells`; errors are those of it.
+
+    Examples
+    --------
+    >>> sharing("batch", (8, 16, 4, 4))
+    Sharing(values=128, means=16, whole=(0, 2, 3), part=())
+    >>> sharing("group", (8, 16, 4, 4), groups=4).part
+    (1,)
+    """
+    together = shared_cells(norm, shape, (0,) * len(shape), groups)
+    values = int(together.sum())
+    reached = [len(np.unique(places)) for places in np.nonzero(together)]
+    extents = list(enumerate(zip(reached, shape, strict=True)))
+    return Sharing(
+        values=values,
+        means=together.size // values,
+        whole=tuple(axis for axis, (n, extent) in extents if n == extent),
+        part=tuple(axis for axis, (n, extent) in extents if 1 < n < extent),
+    )
+
+
 def _samples_and_channels(x: NDArray[Any]) -> tuple[int, int]:
     if x.ndim < 2 or x.size == 0:
         raise ValueError(

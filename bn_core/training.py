@@ -93,8 +93,8 @@ def train(
     Parameters
     ----------
     config
-        The settings. The same settings give the same numbers; two that differ in ``batch_norm``
-        only have the same weights to start with and the same mini-batches.
+        The settings. The same settings give the same numbers; two that differ in ``batch_norm`` or
+        ``norm`` only have the same weights to start with and the same mini-batches.
     data
         Other data than those that ``config`` names, with as many features and classes.
     network, running
@@ -155,6 +155,8 @@ def initial(config: TrainingConfig) -> Network:
         skips=config.skips,
         bias=config.bias,
         linear_output=True,
+        norm=config.norm,
+        groups=config.groups,
         seed=config.seed,
         dtype=config.dtype,
     )
@@ -278,7 +280,9 @@ def _checked_network(config: TrainingConfig, network: Network | None) -> Network
 
 
 def _checked_running(network: Network, running: Statistics | None) -> Statistics | None:
-    expected = [None if layer.gamma is None else layer.gamma.size for layer in network.layers]
+    expected = [
+        layer.weight.shape[1] if network.has_statistics(layer) else None for layer in network.layers
+    ]
     found = expected if running is None else [stats and stats.mean.size for stats in running]
     if found != expected:
         raise ValueError(
@@ -295,4 +299,5 @@ def _form(network: Network) -> tuple[Any, ...]:
         for layer in network.layers
         for array in vars(layer).values()
     ]
-    return (*shapes, network.activation, network.linear_output, network.bn_place, network.skips)
+    wiring = (network.linear_output, network.bn_place, network.skips, network.norm, network.groups)
+    return (*shapes, network.activation, *wiring)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from bn_core._checks import checked_flag, checked_int, checked_key, checked_scale
 from bn_core.activations import ACTIVATIONS
-from bn_core.network import BN_PLACES
+from bn_core.network import BN_PLACES, NORMS
 from bn_core.training_data import DATA_SETS
 
 NO_BN = "none"
@@ -37,6 +37,7 @@ LIMITS = {
     "weight_scale": Limits(0, 100),
     "weight_sd": Limits(0, 100),
     "bn_momentum": Limits(0, 1),
+    "groups": Limits(1, 256),
 }
 """What a server should clamp to; beyond it a :class:`TrainingConfig` is refused."""
 
@@ -45,6 +46,7 @@ _CHOICES: dict[str, Mapping[str, Any]] = {
     "activation": ACTIVATIONS,
     "batch_norm": {NO_BN: None, **BN_PLACES},
     "bn_statistics": dict.fromkeys(("batch", "running")),
+    "norm": dict.fromkeys(NORMS),
     "dtype": dict.fromkeys(("float32", "float64")),
 }
 
@@ -79,8 +81,8 @@ class TrainingConfig:
     activation
         A key of :data:`bn_core.activations.ACTIVATIONS`.
     batch_norm
-        ``"none"``, or where BN stands in every hidden layer: ``"before"`` or ``"after"`` the
-        activation.
+        ``"none"``, or where BN (or what takes its place) stands in every hidden layer: ``"before"``
+        or ``"after"`` the activation.
     skips
         Whether hidden layers from the second on add their input to their output.
     bias
@@ -107,6 +109,12 @@ class TrainingConfig:
         normalises with what they were before it.
     train_affine
         Whether γ and β are learned.
+    norm
+        What normalises where ``batch_norm`` says: ``"batch"``, or one of its relatives,
+        ``"layer"``, ``"group"`` and ``"rms"``, which need no running statistics. All of them have a
+        γ and a β for every unit.
+    groups
+        Groups of neighbouring units for ``"group"``: divides ``width``.
 
     Raises
     ------
@@ -143,6 +151,8 @@ class TrainingConfig:
     bn_statistics: str = "batch"
     update_running: bool = True
     train_affine: bool = True
+    norm: str = "batch"
+    groups: int = 4
 
     _OPTIONAL: ClassVar[frozenset[str]] = frozenset({"weight_sd"})
 
@@ -153,6 +163,8 @@ class TrainingConfig:
                 object.__setattr__(self, field.name, _checked(field.name, field.type, value))
         checked_int("train_size", self.train_size, minimum=1, maximum=DATA_SETS[self.data].size)
         checked_int("batch_size", self.batch_size, minimum=1, maximum=self.train_size)
+        if self.norm == "group" and self.width % self.groups:
+            raise ValueError(f"groups must divide the width {self.width}, got {self.groups}")
 
     @property
     def sizes(self) -> tuple[int, ...]:

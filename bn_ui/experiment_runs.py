@@ -1,4 +1,5 @@
-"""The experiments of many runs as jobs of the pool: the learning map, and figure 1 of the paper.
+"""The experiments of many runs as jobs of the pool: the learning map, figure 1 of the paper, and
+every norm at several batch sizes.
 
 ``jobs()`` lists them all, so that they can be computed before a class asks for them.
 """
@@ -11,6 +12,7 @@ from functools import cache
 
 from bn_core import figure_one
 from bn_core.learning_map import LearningMapConfig, Trained
+from bn_core.norm_race import NormRaceConfig, Raced, Underway
 from bn_core.training_config import TrainingConfig
 from bn_core.training_data import DATA_SETS
 from bn_ui.runs import networks
@@ -37,6 +39,11 @@ MAP_ACTIVATIONS = ("sigmoid", "tanh", "relu")
 MAP_DEPTHS = (1, 3, 5, 8)
 
 
+# The spirals need the larger learning rate, and at m = 2 images bear no larger one than this.
+RACE_RATES = {"digits": 0.03, "spirals": 0.1}
+RACE_STEPS = {"steps": 600, "examples": 300}  # of the largest batches
+
+
 def map_config(activation: str, depth: int) -> LearningMapConfig:
     """The map of another network of the same width."""
     return replace(MAP, base=replace(MAP.base, activation=activation, depth=depth))
@@ -52,12 +59,47 @@ def figure_one_jobs(data: str) -> dict[tuple[str, int], Job]:
     return {key: networks.job(config) for key, config in figure_one.runs(data).items()}
 
 
+def race_config(
+    data: str = "digits", activation: str = "relu", bias: bool = True, equal: str = "steps"
+) -> NormRaceConfig:
+    """Every norm in a small network of this kind, at batch sizes 2, 4, 8 and 32."""
+    base = TrainingConfig(
+        data=data,
+        train_size=1000,
+        depth=3,
+        width=32,
+        activation=activation,
+        bias=bias,
+        batch_size=32,
+        learning_rate=RACE_RATES[data],
+        steps=RACE_STEPS[equal],
+    )
+    return NormRaceConfig(base, equal=equal)
+
+
+def race_job(config: NormRaceConfig) -> Job:
+    """A whole race; its events are those of `bn_core.norm_race.norm_race`."""
+    return Job(_race_work(), config.key(), max(config.cost, networks.LEAST), config)
+
+
+def race_jobs() -> list[Job]:
+    """What the chapter opens with, and what it invites to look at."""
+    configs = (
+        race_config(),
+        race_config(equal="examples"),
+        race_config("spirals"),
+        race_config("spirals", bias=False),
+        race_config("spirals", "sigmoid"),
+    )
+    return [race_job(config) for config in configs]
+
+
 def jobs() -> list[Job]:
-    """What the page opens with first; then the other data set, and the other activations."""
+    """What the pages open with first; then the other data set, and the other activations."""
     maps = [map_config(activation, MAP.base.depth) for activation in MAP_ACTIVATIONS]
     maps.sort(key=lambda config: config != MAP)
     ones = [job for data in figure_one.DATA for job in figure_one_jobs(data).values()]
-    return [map_job(maps[0]), *ones, *map(map_job, maps[1:])]
+    return [map_job(maps[0]), *race_jobs(), *ones, *map(map_job, maps[1:])]
 
 
 @cache
@@ -68,5 +110,17 @@ def _map_work() -> Work:
         networks.core_version(),
         lambda event, config: event.number / math.prod(config.shape),
         flat.encode,
+        flat.decode,
+    )
+
+
+@cache
+def _race_work() -> Work:
+    flat = Flat(Raced)
+    return Work(
+        "bn_core.norm_race:norm_race",
+        networks.core_version(),
+        lambda event, config: event.number / math.prod(config.shape),
+        lambda events: flat.encode([e for e in events if not isinstance(e, Underway)]),
         flat.decode,
     )

@@ -36,6 +36,7 @@ PREDICTIONS: Mapping[str, str] = {
     "training": "opening",
     "inference": "port",
     "whitening": "tilted",
+    "other_norms": "two",
 }
 _SYNTHETIC = {"dist_source": "synthetic", "dist_feature": "1"}
 _SCENES: Mapping[str, Mapping[str, str]] = {

@@ -409,6 +409,7 @@ function shown(value, format) {
   if (value === Infinity) return "∞";
   if (format === "whole") return value.toFixed(0);
   if (format === "percent") return `${value.toFixed(1)} %`;
+  if (format === "whole") return value.toFixed(0).replace("-", "−");
   const size = Math.abs(value);
   if (value === 0) return "0";
   if (size >= 1e-3 && size < 1e4) return value.toPrecision(4).replace("-", "−");

@@ -29,7 +29,7 @@ def plain_training(config: TrainingConfig) -> Iterator[Step]:
     network = initial(config)
     velocity = [dict.fromkeys(PARAMETERS, 0.0) for _ in network.layers]
     running = [
-        None if layer.gamma is None else RunningStats.initial(layer.gamma.size)
+        RunningStats.initial(layer.gamma.size) if network.has_statistics(layer) else None
         for layer in network.layers
     ]
     batches = mini_batches(config.train_size, config.batch_size, config.seed)

@@ -33,6 +33,7 @@ from bn_core.exercises import (
 )
 from bn_core.mistakes import is_right, nearest_slip
 from bn_core.network import initial_network
+from bn_core.norms import group_norm, shared_cells
 from bn_core.whitening import spectrum, white_cloud, whiten
 
 SEEDS = (*range(150), MOST_SEED)
@@ -177,6 +178,26 @@ def empty_direction(given):
     return abs(whitened.apply([[0.0, given["reach"]]])[0, 1])
 
 
+def shape_of(given):
+    return tuple(given[name] for name in "nchw")
+
+
+def values_per_mean(given):
+    """Count the cells that are averaged with the first one."""
+    return shared_cells("batch", shape_of(given), (0, 0, 0, 0)).sum()
+
+
+def group_values(given):
+    """Cells divided by the means that the norm itself computes of them."""
+    cells = np.arange(float(np.prod(shape_of(given)))).reshape(shape_of(given))
+    return cells.size / group_norm(cells, given["groups"]).mu.size
+
+
+def by_features(given):
+    """BN of the batch that is turned over: one feature, as many samples as there were features."""
+    return forward_train(column(given["x"]), eps=0.0).x_hat[0, 0]
+
+
 OTHERWISE = {
     "largest": largest,
     "eps_floor": eps_floor,
@@ -193,6 +214,9 @@ OTHERWISE = {
     "condition": condition,
     "rank": rank,
     "empty_direction": empty_direction,
+    "values_per_mean": values_per_mean,
+    "group_values": group_values,
+    "layer_norm": by_features,
 }
 
 

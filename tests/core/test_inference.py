@@ -176,6 +176,11 @@ class TestFolded:
         with pytest.raises(ValueError, match=r"^network must have BN right after the linear part"):
             folded(end.network, end.running)
 
+    def test_other_norms_cannot_be_folded(self):
+        end = trained(replace(CONFIG, norm="layer")).finished
+        with pytest.raises(ValueError, match="must have BN to be folded; got norm 'layer'"):
+            folded(end.network, end.running)
+
     def test_statistics_must_be_where_batch_norm_is(self, end):
         with pytest.raises(ValueError, match=r"^running must be None just where there is no BN$"):
             folded(end.network, [None] * 4)

@@ -365,6 +365,32 @@ class TestBackward:
                 if name != "bias" or layer.gamma is None or given or network.bn_place == "after":
                     assert np.abs(numeric).max() > 1e-4  # the comparison was not of zeros
 
+    @pytest.mark.parametrize("place", ["before", "after"])
+    @pytest.mark.parametrize("norm", ["layer", "group", "rms"])
+    def test_gradients_through_other_norms(self, norm, place):
+        form = {"batch_norm": True, "bn_place": place, "linear_output": True, "skips": True}
+        start = initial_network((6, 4, 4, 3), activation="tanh", norm=norm, groups=2, **form)
+        network = shaken(start, seed=1)
+        x, d_output = batch(5), np.random.default_rng(2).standard_normal((5, 3))
+        gradients = backward(network, forward(network, x), d_output)
+        for number, layer in enumerate(gradients.layers):
+            for name in PARAMETERS:
+                if getattr(network.layers[number], name) is not None:
+                    numeric = numeric_gradient(network, x, d_output, number, name, None)
+                    analytic = getattr(layer, name)
+                    np.testing.assert_allclose(analytic, numeric, rtol=1e-6, atol=1e-8)
+                    assert np.abs(numeric).max() > 1e-4
+
+    @pytest.mark.parametrize("norm", ["layer", "group", "rms"])
+    def test_other_norms_take_each_sample_by_itself(self, norm):
+        network = initial_network(
+            (6, 4, 3), activation="relu", norm=norm, groups=2, batch_norm=True, linear_output=True
+        )
+        x = batch(5)
+        together = forward(network, x, [None, None])[-1].output
+        alone = np.concatenate([forward(network, row[np.newaxis])[-1].output for row in x])
+        np.testing.assert_allclose(together, alone, rtol=1e-12)
+
     def test_batch_norm_cancels_the_bias(self):
         network = shaken(initial_network(SIZES, activation="tanh", batch_norm=True), seed=1)
         d_output = np.random.default_rng(2).standard_normal((7, 3))

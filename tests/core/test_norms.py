@@ -14,6 +14,7 @@ from bn_core.norms import (
     layer_norm,
     rms_norm,
     shared_cells,
+    sharing,
 )
 
 SHAPES = [(3, 6), (2, 4, 5), (3, 6, 2, 4)]
@@ -128,6 +129,33 @@ def test_against_torch(norm, shape, dtype):
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours.dtype == dtype
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=limit, atol=limit)
+
+
+class TestSharing:
+    def test_the_block_of_the_notes(self):
+        found = {norm: sharing(norm, (8, 16, 4, 4), 4) for norm in SHARES}
+        assert [each.values for each in found.values()] == [128, 256, 16, 64]
+        assert [each.means for each in found.values()] == [16, 8, 128, 32]
+        assert [each.whole for each in found.values()] == [(0, 2, 3), (1, 2, 3), (2, 3), (2, 3)]
+        assert [each.part for each in found.values()] == [(), (), (), (1,)]
+
+    def test_means_of_positions_too(self):
+        """(4, 3, 5, 6): 3 means of 120 values, not 90 of 4."""
+        assert (sharing("batch", (4, 3, 5, 6)).means, sharing("batch", (4, 3, 5, 6)).values) == (
+            3,
+            120,
+        )
+
+    @pytest.mark.parametrize("norm", ["layer", "instance", "group"])
+    @pytest.mark.parametrize("shape", SHAPES, ids=str)
+    def test_means_are_as_many_as_the_norm_computes(self, norm, shape):
+        assert NORMS[norm](np.random.default_rng(0).normal(size=shape)).mu.size == (
+            sharing(norm, shape, 2).means
+        )
+
+    def test_ends_of_group_norm(self):
+        for groups, other in ((1, "layer"), (6, "instance")):
+            assert sharing("group", (3, 6, 2), groups) == sharing(other, (3, 6, 2))
 
 
 class TestBadInput:

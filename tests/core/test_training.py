@@ -101,6 +101,16 @@ class TestTheEngineIsThePlainMathematics:
         config = replace(SMALL, batch_norm=batch_norm, dtype="float64", activation="tanh")
         self.check(replace(config, **options), rtol=1e-7, atol=1e-10)
 
+    @pytest.mark.parametrize("batch_norm", ["before", "after"])
+    @pytest.mark.parametrize("batch_size", [1, 20])
+    @pytest.mark.parametrize("norm", ["layer", "group", "rms"])
+    def test_every_norm(self, norm, batch_size, batch_norm):
+        config = replace(SMALL, norm=norm, groups=3, batch_norm=batch_norm, batch_size=batch_size)
+        config = replace(config, dtype="float64", activation="tanh", skips=True, learning_rate=0.05)
+        self.check(config, rtol=1e-7, atol=1e-10)
+        self.check(replace(config, dtype="float32"), rtol=2e-3, atol=5e-5)
+        assert set(trained(config).finished.running) == {None}
+
     @pytest.mark.parametrize("batch_norm", PLACES)
     def test_in_float32(self, batch_norm):
         config = replace(SMALL, batch_norm=batch_norm)

@@ -34,6 +34,8 @@ OTHER = {
     "bn_statistics": "running",
     "update_running": False,
     "train_affine": False,
+    "norm": "layer",
+    "groups": 8,
 }
 NUMBERS = [name for name in OTHER if name in LIMITS]
 
@@ -114,6 +116,8 @@ class TestLimits:
         ({"activation": "gelu"}, "activation must be one of sigmoid, tanh, relu; got 'gelu'"),
         ({"batch_norm": True}, "batch_norm must be one of none, before, after; got 'True'"),
         ({"bn_statistics": []}, r"bn_statistics must be one of batch, running; got '\[\]'"),
+        ({"norm": "instance"}, "norm must be one of batch, layer, group, rms; got 'instance'"),
+        ({"norm": "group", "groups": 3}, "groups must divide the width 100, got 3"),
         ({"dtype": "float16"}, "dtype must be one of float32, float64; got 'float16'"),
         ({"skips": 1}, "skips must be True or False, got 1"),
         ({"depth": 2.5}, "depth must be an integer, got 2.5"),

@@ -19,10 +19,12 @@ from streamlit.testing.v1 import AppTest
 
 from bn_core.activations import ACTIVATIONS
 from bn_core.derivation import BACKWARD, FORWARD, derive, magnitudes
+from bn_core.few_samples import EXAMPLE, follow, moved
 from bn_core.gradcheck import GradientCheck
 from bn_core.in_use import folded_unit
 from bn_core.misprint import ZERO, check_misprint, disagreement
 from bn_core.mistakes import BUGS
+from bn_core.norms import SHARES, sharing
 from bn_core.running import initial_weight, noise_ratio, running_curves, stream
 from bn_core.step_sizes import RIGHT, STEPS, check_batch
 from bn_core.training import trained
@@ -42,6 +44,7 @@ from tests.ui.test_distributions import checked, pick
 from tests.ui.test_distributions import opened as distributions_opened
 from tests.ui.test_gradient_check import opened as gradient_check_opened
 from tests.ui.test_inference import opened as inference_opened
+from tests.ui.test_other_norms import opened as other_norms_opened
 from tests.ui.test_small_batch import (
     arrived,
 )
@@ -519,6 +522,41 @@ class TestWhitening:
         assert_whitened(run_here(script(take_along.whitening(*CLOUDS[name]).torch)), name)
 
 
+# ---- other norms ---------------------------------------------------------------------------------
+
+SMALL = {
+    "one": (moved(EXAMPLE[:1], 1.0, 5.0), (6, 12, 1, 1), 3),
+    "two": (moved(EXAMPLE[:2], 0.001, 0.0), (8, 16, 4, 4), 4),
+    "eight": (moved(EXAMPLE, 1.0, -3.3), (4, 3, 5, 6), 1),
+}
+
+
+def other_norms(name: str) -> TakeAlong:
+    return take_along.other_norms(*SMALL[name])
+
+
+def assert_norms(output: str, name: str) -> None:
+    found = printed(output)
+    x, shape, groups = SMALL[name]
+    seen = follow(x, [1.0], [0.0])
+    for norm, y in seen.x_hat.items():
+        assert_printed(found[f"few_{norm}"], y[0])
+    shared = [sharing(norm, shape, groups) for norm in SHARES]
+    assert_printed(found["means"], np.array([each.means for each in shared]))
+    assert_printed(found["values"], np.array([each.values for each in shared]))
+
+
+@pytest.mark.parametrize("name", SMALL)
+class TestOtherNorms:
+    def test_numpy(self, lang: str, name: str):
+        assert_norms(run(script(other_norms(name).numpy)), name)
+
+    def test_torch(self, lang: str, name: str):
+        """PyTorch's own functions; its BN refuses a batch of one."""
+        pytest.importorskip("torch")
+        assert_norms(run_here(script(other_norms(name).torch)), name)
+
+
 # ---- PyTorch by itself --------------------------------------------------------------------------
 
 
@@ -532,6 +570,7 @@ class TestWhitening:
         "training",
         "inference",
         "whitening",
+        "other_norms",
     ],
 )
 def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str):
@@ -546,6 +585,7 @@ def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str
         "training": lambda: take_along.training(training_config("tanh")),
         "inference": lambda: inference(0, fold=True),
         "whitening": lambda: take_along.whitening(*CLOUDS["opening"]),
+        "other_norms": lambda: other_norms("two"),
     }[chapter]()
     assert run(script(made.torch)) == run_here(script(made.torch))
 
@@ -562,6 +602,7 @@ PROGRAMS: dict[str, Callable[[], TakeAlong]] = {
     "inference": lambda: inference(1),
     "inference, folded": lambda: inference(3, fold=True),
     "whitening": lambda: take_along.whitening(*CLOUDS["opening"]),
+    "other_norms": lambda: other_norms("eight"),
 }
 
 
@@ -684,7 +725,15 @@ def test_numbers_are_written_in_full(values: np.ndarray):
 def test_every_comment_and_section_is_used(lang: str):
     """Words that no program says are words to be deleted."""
     source = "".join(p.read_text("utf-8") for p in Path(take_along.__file__).parent.glob("*.py"))
-    chapters = ("forward", "backward", "gradient_check", "distributions", "inference")
+    chapters = (
+        "forward",
+        "backward",
+        "gradient_check",
+        "distributions",
+        "inference",
+        "whitening",
+        "other_norms",
+    )
     for key in text.group("code_comments"):
         name, by_chapter, by_step = f"#: {key}\n", "about_$chapter", "of_$name"
         known = (key.startswith("about_") and key[6:] in chapters and by_chapter in source) or (
@@ -706,6 +755,7 @@ PAGES: dict[str, Callable[..., AppTest]] = {
     "gradient_check": gradient_check_opened,
     "inference": inference_opened,
     "whitening": whitening_opened,
+    "other_norms": other_norms_opened,
 }
 
 
