@@ -1,0 +1,119 @@
+"""γ and β that undo the standardisation, and how nearly others do.
+
+"By setting γ = √Var[x] and β = E[x] we could recover the original activations, if that were the
+optimal thing to do" (Ioffe & Szegedy 2015, section 3, where the ε under the root is left out; with
+it γ is √(σ²+ε)). NumPy only; knows no screen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bn_core.batchnorm import forward_train
+from bn_core.summaries import Floats
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Scale and shift of every feature, each (d,)."""
+
+    gamma: Floats
+    beta: Floats
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far y is from x, for every feature, each (d,)."""
+
+    rms: Floats
+    largest: Floats
+
+
+def identity_pair(x: ArrayLike, eps: float = 1e-5) -> Pair:
+    r"""The pair with which BN gives back this batch: :math:`\gamma = \sqrt{\sigma^2+\epsilon}`,
+    :math:`\beta = \mu`.
+
+    Parameters
+    ----------
+    x : (m, d) array-like
+    eps : float
+        BN's ε, at least 0.
+
+    Raises
+    ------
+    ValueError
+        As `forward_train`.
+    """
+    fwd = forward_train(x, eps=eps)
+    return Pair(np.sqrt(fwd.var + eps), fwd.mu)
+
+
+def slipped_pair(x: ArrayLike, eps: float = 1e-5) -> Pair:
+    r"""The pair of the common slip: :math:`\gamma = \sigma`, with the ε forgotten.
+
+    It gives :math:`y - x = (x-\mu)\bigl(\sigma/\sqrt{\sigma^2+\epsilon} - 1\bigr)`. Parameters and
+    errors are those of `identity_pair`.
+    """
+    fwd = forward_train(x, eps=eps)
+    return Pair(np.sqrt(fwd.var), fwd.mu)
+
+
+def shared_pair(x: ArrayLike, eps: float = 1e-5) -> Pair:
+    r"""The one γ and one β for all features that bring y nearest to x.
+
+    Least squares over all m·d values: the mean of each x̂ is 0, so
+
+    .. math:: \gamma = \frac{\sum_{ik}\hat x_{ik} x_{ik}}{\sum_{ik}\hat x_{ik}^2}, \qquad
+              \beta = \frac{1}{md}\sum_{ik} x_{ik}
+
+    and γ = 0 where no feature varies. Parameters and errors are those of `identity_pair`.
+    """
+    fwd = forward_train(x, eps=eps)
+    square = (fwd.x_hat * fwd.x_hat).sum()
+    gamma = (fwd.x_hat * fwd.x).sum() / square if square else 0.0
+    d = fwd.x.shape[1]
+    return Pair(np.full(d, gamma, fwd.x.dtype), np.full(d, fwd.x.mean(), fwd.x.dtype))
+
+
+def distance(x: ArrayLike, pair: Pair, eps: float = 1e-5) -> Distance:
+    """How far BN with this pair is from the identity on the batch ``x`` (m, d).
+
+    Raises
+    ------
+    ValueError
+        As `forward_train`.
+    """
+    fwd = forward_train(x, pair.gamma, pair.beta, eps=eps)
+    apart = np.abs(fwd.y - fwd.x)
+    return Distance(np.sqrt((apart * apart).mean(axis=0)), apart.max(axis=0))
+
+
+def distances(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float = 1e-5) -> Distance:
+    """`distance` of a batch of one feature (m, 1) at n pairs, γ and β being numbers or (n,)."""
+    gamma, beta = np.broadcast_arrays(np.atleast_1d(gamma), np.atleast_1d(beta))
+    column = np.asarray(x)
+    if column.ndim != 2 or column.shape[1] != 1:
+        raise ValueError(f"x must have shape (m, 1), got {column.shape}")
+    return distance(np.repeat(column, len(gamma), axis=1), Pair(gamma, beta), eps)
+
+
+def slip_share(var: ArrayLike, eps: float) -> Floats:
+    r"""The common slip's error as a share of :math:`x-\mu`,
+    :math:`1 - \sigma/\sqrt{\sigma^2+\epsilon}`, without cancellation.
+
+    It is :math:`\epsilon/(s(s+\sigma))` with :math:`s = \sqrt{\sigma^2+\epsilon}`; about
+    :math:`\epsilon/2\sigma^2` while ε is small, and 1 − 1/√2 at σ² = ε.
+
+    Parameters
+    ----------
+    var : array-like
+        σ² ≥ 0.
+    eps : float
+        Greater than 0.
+    """
+    variance = np.asarray(var, np.float64)
+    root = np.sqrt(variance + eps)
+    return eps / (root * (root + np.sqrt(variance)))
