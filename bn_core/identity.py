@@ -100,6 +100,41 @@ def distances(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float = 1e-5
     return distance(np.repeat(column, len(gamma), axis=1), Pair(gamma, beta), eps)
 
 
+@dataclass(frozen=True)
+class Recovery:
+    """How nearly a batch of each standard deviation is given back; every array is (n,).
+
+    exact, slip : the largest |y − x| with γ = √(σ²+ε) and with γ = σ
+    share : the slip's error as a share of x − μ
+    """
+
+    sd: Floats
+    exact: Floats
+    slip: Floats
+    share: Floats
+
+
+def recoveries(x: ArrayLike, sds: ArrayLike, eps: float) -> Recovery:
+    """One feature (m, 1), stretched about its mean to each of the standard deviations ``sds``.
+
+    Raises
+    ------
+    ValueError
+        If the feature does not vary, or as `forward_train`.
+    """
+    batch, wanted = np.asarray(x, np.float64), np.asarray(sds, np.float64)
+    mu, sd = batch.mean(), batch.std()
+    if not sd > 0:
+        raise ValueError("x must vary, got a constant feature")
+    stretched = mu + (batch - mu) / sd * wanted
+    return Recovery(
+        sd=wanted,
+        exact=distance(stretched, identity_pair(stretched, eps), eps).largest,
+        slip=distance(stretched, slipped_pair(stretched, eps), eps).largest,
+        share=slip_share(wanted * wanted, eps),
+    )
+
+
 def slip_share(var: ArrayLike, eps: float) -> Floats:
     r"""The common slip's error as a share of :math:`x-\mu`,
     :math:`1 - \sigma/\sqrt{\sigma^2+\epsilon}`, without cancellation.

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bn_core.activations import Activation
-from bn_core.summaries import Floats
+from bn_core.batchnorm import forward_train
+from bn_core.summaries import Counts, Floats, count_below, moments
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,77 @@ def straightness(rows: ArrayLike, f: Activation) -> Straightness:
         mean_slope=f.derivative(z).mean(axis=1),
         saturated=f.saturated(z).mean(axis=1),
     )
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What BN hands to an activation at n settings: every array is (n,), ``counts`` (n, bins).
+
+    counts : values in each bin [a, b); those beyond the axis are in none
+    low, high, mean, sd : of y
+    straight : the activation over y
+    """
+
+    counts: Counts
+    low: Floats
+    high: Floats
+    mean: Floats
+    sd: Floats
+    straight: Straightness
+
+
+def pieces(
+    x: ArrayLike,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    f: Activation,
+    edges: Floats,
+    eps: float = 1e-5,
+) -> Pieces:
+    """The piece of f that y = γx̂ + β uses, at n settings at once.
+
+    Parameters
+    ----------
+    x : (m, 1) array-like
+        One feature of a batch.
+    gamma, beta : (n,) or a number
+    f : Activation
+    edges : (bins + 1,)
+        Bin edges of the histogram of y.
+    eps : float
+        BN's ε.
+
+    Raises
+    ------
+    ValueError
+        As `forward_train`.
+    """
+    x_hat = forward_train(x, eps=eps).x_hat[:, 0]
+    scale, shift = np.broadcast_arrays(
+        np.atleast_1d(np.asarray(gamma, np.float64)), np.atleast_1d(np.asarray(beta, np.float64))
+    )
+    y = scale[:, None] * x_hat + shift[:, None]
+    below = count_below(np.sort(x_hat)[None], edges, scale=scale, shift=shift)
+    found = moments(x_hat[None]).affine(scale, shift)
+    return Pieces(
+        counts=np.diff(below, axis=1),
+        low=y.min(axis=1),
+        high=y.max(axis=1),
+        mean=found.mean,
+        sd=found.sd,
+        straight=straightness(y, f),
+    )
+
+
+def straightness_grid(
+    x: ArrayLike, gammas: Floats, betas: Floats, f: Activation, eps: float = 1e-5
+) -> tuple[Floats, Floats]:
+    """R² and mean f′ at every pair of a γ (n,) and a β (k,): two arrays (k, n)."""
+    x_hat = forward_train(x, eps=eps).x_hat[:, 0]
+    rows = gammas[None, :, None] * x_hat + betas[:, None, None]
+    found = straightness(rows.reshape(-1, len(x_hat)), f)
+    shape = len(betas), len(gammas)
+    return found.r2.reshape(shape), found.mean_slope.reshape(shape)
 
 
 def _varies(variance: Floats, values: Floats) -> np.ndarray:

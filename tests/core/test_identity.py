@@ -9,6 +9,7 @@ from bn_core.identity import (
     distance,
     distances,
     identity_pair,
+    recoveries,
     shared_pair,
     slip_share,
     slipped_pair,
@@ -88,3 +89,14 @@ def test_another_batch_is_not_given_back(x):
     y = forward_train(other, pair.gamma, pair.beta).y
     np.testing.assert_allclose(y.mean(axis=0), x.mean(axis=0))  # it has the first one's mean
     assert (distance(other, pair).largest > 0.01).all()
+
+
+def test_the_same_batch_at_every_spread(x):
+    sds = [2.0, 0.1, np.sqrt(1e-5)]
+    found = recoveries(x[:, [1]], sds, 1e-5)
+    np.testing.assert_allclose(found.share[-1], 1 - np.sqrt(0.5))
+    assert (found.exact < 1e-14).all()
+    largest = np.abs(x[:, 1] - x[:, 1].mean()).max() / x[:, 1].std() * np.array(sds)
+    np.testing.assert_allclose(found.slip, largest * found.share, rtol=1e-6)
+    with pytest.raises(ValueError, match="x must vary"):
+        recoveries(np.ones((4, 1)), sds, 1e-5)
