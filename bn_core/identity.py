@@ -7,6 +7,7 @@ it γ is √(σ²+ε)). NumPy only; knows no screen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +27,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far y is from x, for every feature, each (d,)."""
+    """How far y is from x, for every feature, each (d,).
+
+    rms : root mean square of y − x
+    largest : largest |y − x|
+    share : rms as a share of x's standard deviation; inf or NaN for a feature that does not vary
+    """
 
     rms: Floats
     largest: Floats
+    share: Floats
 
 
 def identity_pair(x: ArrayLike, eps: float = 1e-5) -> Pair:
@@ -87,17 +94,62 @@ def distance(x: ArrayLike, pair: Pair, eps: float = 1e-5) -> Distance:
         As `forward_train`.
     """
     fwd = forward_train(x, pair.gamma, pair.beta, eps=eps)
-    apart = np.abs(fwd.y - fwd.x)
-    return Distance(np.sqrt((apart * apart).mean(axis=0)), apart.max(axis=0))
+    return _distance((fwd.y - fwd.x).T, np.sqrt(fwd.var))
 
 
-def distances(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float = 1e-5) -> Distance:
-    """`distance` of a batch of one feature (m, 1) at n pairs, γ and β being numbers or (n,)."""
-    gamma, beta = np.broadcast_arrays(np.atleast_1d(gamma), np.atleast_1d(beta))
+def outputs(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float = 1e-5) -> Floats:
+    """y of a batch of one feature (m, 1) at n pairs, (n, m); γ and β are numbers or (n,).
+
+    Raises
+    ------
+    ValueError
+        If ``x`` has another shape, or as `forward_train`.
+    """
     column = np.asarray(x)
     if column.ndim != 2 or column.shape[1] != 1:
         raise ValueError(f"x must have shape (m, 1), got {column.shape}")
-    return distance(np.repeat(column, len(gamma), axis=1), Pair(gamma, beta), eps)
+    gammas, betas = np.broadcast_arrays(np.atleast_1d(gamma), np.atleast_1d(beta))
+    return gammas[:, None] * forward_train(column, eps=eps).x_hat[:, 0] + betas[:, None]
+
+
+def distances(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float = 1e-5) -> Distance:
+    """`distance` at n pairs; parameters and errors are those of `outputs`."""
+    column = np.asarray(x)
+    y = outputs(column, gamma, beta, eps)
+    return _distance(y - column[:, 0], column.std())
+
+
+def _distance(apart: Floats, sd: ArrayLike) -> Distance:
+    """Of rows of differences y − x."""
+    rms = np.sqrt((apart * apart).mean(axis=1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Distance(rms, np.abs(apart).max(axis=1), rms / sd)
+
+
+def carried_over(batches: ArrayLike, eps: float = 1e-5) -> tuple[Floats, Distance]:
+    """The pair that gives back the first batch, used on every batch with statistics of its own.
+
+    Parameters
+    ----------
+    batches : (n, m) array-like
+        n batches of one feature.
+    eps : float
+
+    Returns
+    -------
+    y : (n, m)
+    Distance
+        Of every batch from y = x; the first one's is rounding error.
+
+    Raises
+    ------
+    ValueError
+        As `forward_train`.
+    """
+    x = np.asarray(batches).T
+    first = identity_pair(x[:, :1], eps)
+    pair = Pair(*(np.repeat(values, x.shape[1]) for values in (first.gamma, first.beta)))
+    return forward_train(x, pair.gamma, pair.beta, eps=eps).y.T, distance(x, pair, eps)
 
 
 @dataclass(frozen=True)
@@ -114,18 +166,19 @@ class Recovery:
     share: Floats
 
 
-def recoveries(x: ArrayLike, sds: ArrayLike, eps: float) -> Recovery:
-    """One feature (m, 1), stretched about its mean to each of the standard deviations ``sds``.
+def recoveries(x: ArrayLike, sds: Sequence[float], eps: float) -> Recovery:
+    """One feature (m, 1), as it is and stretched to each sd of ``sds`` and to √ε.
 
     Raises
     ------
     ValueError
         If the feature does not vary, or as `forward_train`.
     """
-    batch, wanted = np.asarray(x, np.float64), np.asarray(sds, np.float64)
+    batch = np.asarray(x, np.float64)
     mu, sd = batch.mean(), batch.std()
     if not sd > 0:
         raise ValueError("x must vary, got a constant feature")
+    wanted = np.array([sd, *sds, np.sqrt(eps)])
     stretched = mu + (batch - mu) / sd * wanted
     return Recovery(
         sd=wanted,

@@ -88,6 +88,7 @@ class Pieces:
     counts : values in each bin [a, b); those beyond the axis are in none
     low, high, mean, sd : of y
     straight : the activation over y
+    size : values in each y
     """
 
     counts: Counts
@@ -96,6 +97,7 @@ class Pieces:
     mean: Floats
     sd: Floats
     straight: Straightness
+    size: int
 
 
 def pieces(
@@ -138,17 +140,19 @@ def pieces(
         mean=found.mean,
         sd=found.sd,
         straight=straightness(y, f),
+        size=len(x_hat),
     )
 
 
 def straightness_grid(
-    x: ArrayLike, gammas: Floats, betas: Floats, f: Activation, eps: float = 1e-5
+    x: ArrayLike, gammas: ArrayLike, betas: ArrayLike, f: Activation, eps: float = 1e-5
 ) -> tuple[Floats, Floats]:
-    """R² and mean f′ at every pair of a γ (n,) and a β (k,): two arrays (k, n)."""
+    """R² and mean f′ at every pair of a γ (n,) and a β (k,): two arrays (k, n); ``x`` is (m, 1)."""
     x_hat = forward_train(x, eps=eps).x_hat[:, 0]
-    rows = gammas[None, :, None] * x_hat + betas[:, None, None]
+    scales, shifts = np.asarray(gammas, np.float64), np.asarray(betas, np.float64)
+    rows = scales[None, :, None] * x_hat + shifts[:, None, None]
     found = straightness(rows.reshape(-1, len(x_hat)), f)
-    shape = len(betas), len(gammas)
+    shape = len(shifts), len(scales)
     return found.r2.reshape(shape), found.mean_slope.reshape(shape)
 
 

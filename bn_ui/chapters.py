@@ -16,6 +16,7 @@ class Chapter:
 
 CHAPTERS = (
     Chapter("distributions", section="see", icon=":material/equalizer:"),
+    Chapter("scale_shift", section="see", icon=":material/tune:"),
     Chapter("forward", section="work", icon=":material/arrow_forward:"),
     Chapter("backward", section="work", icon=":material/arrow_back:"),
     Chapter("gradient_check", section="work", icon=":material/rule:"),

@@ -6,6 +6,7 @@ import pytest
 from bn_core import forward_train
 from bn_core.identity import (
     Pair,
+    carried_over,
     distance,
     distances,
     identity_pair,
@@ -79,6 +80,8 @@ def test_many_pairs_at_once(x):
     for i, gamma in enumerate(gammas):
         alone = distance(one, Pair(np.array([gamma]), np.array([3.0])))
         assert found.rms[i] == pytest.approx(alone.rms[0])
+        assert found.share[i] == pytest.approx(alone.rms[0] / one.std())
+        assert alone.share[0] == pytest.approx(found.share[i])
         assert found.largest[i] == pytest.approx(alone.largest[0])
     with pytest.raises(ValueError, match=r"x must have shape \(m, 1\)"):
         distances(x, gammas, 0.0)
@@ -92,11 +95,23 @@ def test_another_batch_is_not_given_back(x):
 
 
 def test_the_same_batch_at_every_spread(x):
-    sds = [2.0, 0.1, np.sqrt(1e-5)]
-    found = recoveries(x[:, [1]], sds, 1e-5)
+    found = recoveries(x[:, [1]], [2.0, 0.1], 1e-5)
+    sds = [x[:, 1].std(), 2.0, 0.1, np.sqrt(1e-5)]
+    np.testing.assert_allclose(found.sd, sds)
     np.testing.assert_allclose(found.share[-1], 1 - np.sqrt(0.5))
     assert (found.exact < 1e-14).all()
     largest = np.abs(x[:, 1] - x[:, 1].mean()).max() / x[:, 1].std() * np.array(sds)
     np.testing.assert_allclose(found.slip, largest * found.share, rtol=1e-6)
     with pytest.raises(ValueError, match="x must vary"):
         recoveries(np.ones((4, 1)), sds, 1e-5)
+
+
+def test_the_pair_of_the_first_batch_on_all():
+    """Each y has the first batch's mean and spread: so far is it from its own x."""
+    batches = np.random.default_rng(5).normal(2, 3, (6, 40))
+    y, apart = carried_over(batches, 0.0)
+    np.testing.assert_allclose(y.mean(axis=1), batches[0].mean())
+    np.testing.assert_allclose(y.std(axis=1), batches[0].std())
+    np.testing.assert_allclose(apart.rms, np.sqrt(((y - batches) ** 2).mean(axis=1)), atol=1e-14)
+    assert apart.largest[0] < 1e-14
+    assert (apart.largest[1:] > 0.05).all()
