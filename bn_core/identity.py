@@ -152,6 +152,35 @@ def carried_over(batches: ArrayLike, eps: float = 1e-5) -> tuple[Floats, Distanc
     return forward_train(x, pair.gamma, pair.beta, eps=eps).y.T, distance(x, pair, eps)
 
 
+def typical_error(batches: ArrayLike, eps: float = 1e-5) -> float:
+    r"""Root mean square of y − x when a batch's pair is used on another one, over all such pairs.
+
+    With the pair of batch j on batch i, whose own would be :math:`(\gamma_i, \beta_i)`,
+
+    .. math:: y - x = (\gamma_j-\gamma_i)\,\hat x + (\beta_j-\beta_i)
+
+    Parameters
+    ----------
+    batches : (n, m) array-like
+        n ≥ 2 batches of one feature.
+    eps : float
+
+    Raises
+    ------
+    ValueError
+        If there is only one batch, or as `forward_train`.
+    """
+    x = np.asarray(batches).T
+    n = x.shape[1]
+    if n < 2:
+        raise ValueError(f"batches must be two or more, got {n}")
+    pair, fwd = identity_pair(x, eps), forward_train(x, eps=eps)
+    square = (fwd.x_hat * fwd.x_hat).mean(axis=0)
+    scale = np.subtract.outer(pair.gamma, pair.gamma) ** 2 * square
+    shift = np.subtract.outer(pair.beta, pair.beta) ** 2
+    return float(np.sqrt((scale + shift).sum() / (n * (n - 1))))
+
+
 @dataclass(frozen=True)
 class Recovery:
     """How nearly a batch of each standard deviation is given back; every array is (n,).

@@ -15,6 +15,7 @@ from bn_core.identity import (
     recoveries,
     shared_pair,
     slipped_pair,
+    typical_error,
 )
 from bn_core.linearity import Pieces, pieces, straightness_grid
 from bn_core.residual import BLOCKS, LastBlock, last_block, stream_sd
@@ -60,8 +61,8 @@ SAME = 0.01  # R² that differs by less is called the same
 MATCH_GAMMA = url.number("scale_match_gamma", 1.0, *figures.MATCH_GAMMA_RANGE)
 MATCH_BETA = url.number("scale_match_beta", 0.0, *figures.MATCH_BETA_RANGE)
 MATCH_UNIT = url.integer("scale_match_unit", 1, 1, WIDTH)
-SIZES = {size: size for size in ("16", "64", "128")}
-MATCH_SIZE = url.choice("scale_match_m", "64", tuple(SIZES))
+SIZES = {size: size for size in ("8", "32", "128")}
+MATCH_SIZE = url.choice("scale_match_m", "32", tuple(SIZES))
 EPSILONS = {"1e-05": "10⁻⁵", "0.001": "10⁻³"}
 MATCH_EPS = url.choice("scale_match_eps", "1e-05", tuple(EPSILONS))
 SOLVED = url.switch("scale_solved")
@@ -401,8 +402,8 @@ def errors(x: Floats, eps: float) -> None:
     st.markdown(
         t(
             "scale_shift.slip_matters",
-            here=f"{found.share[0]:.2g}",
-            floor=f"{found.share[-1]:.1%}",
+            here=number_text(float(found.share[0]), 2),
+            floor=number_text(float(found.share[-1]), 2),
         )
     )
     st.table(
@@ -410,7 +411,7 @@ def errors(x: Floats, eps: float) -> None:
             t("scale_shift.column_sd"): [number_text(sd, 3) for sd in found.sd],
             t("scale_shift.row_exact"): [number_text(v, 2) for v in found.exact],
             t("scale_shift.row_slip"): [number_text(v, 2) for v in found.slip],
-            t("scale_shift.column_share"): [f"{v:.2%}" for v in found.share],
+            t("scale_shift.column_share"): [number_text(v, 2) for v in found.share],
         },
         hide_index=True,
         width="content",
@@ -435,19 +436,19 @@ def next_batch(batches: Floats, eps: float) -> None:
 
 def show_next(batches: Floats, eps: float) -> None:
     y, apart = carried_over(batches, eps)
-    worst = apart.largest
-    moved = figures.next_changes(batches, y, worst, figures.BATCHES)
-    others = [float(error) for error in worst[1:]]
+    errors = apart.rms
+    moved = figures.next_changes(batches, y, errors, figures.BATCHES)
+    others = [float(error) for error in errors[1:]]
     here = {
-        "first": number_text(float(worst[0]), 2),
+        "first": number_text(float(errors[0]), 2),
         "least": number_text(min(others), 2),
         "most": number_text(max(others), 2),
         "m": batches.shape[1],
         "others": len(others),
     }
     picture = Picture(
-        figure=figures.next_figure(group("match_figure"), batches, worst),
-        base=figures.next_changes(batches, y, worst, [url.value(BATCH)]),
+        figure=figures.next_figure(group("match_figure"), batches, errors),
+        base=figures.next_changes(batches, y, errors, [url.value(BATCH)]),
         alt=t("scale_shift.next_alt", **here),
         filename=f"batch-normalization-{CHAPTER}-next",
         caption=t("scale_shift.next_caption", **here),
@@ -460,6 +461,22 @@ def show_next(batches: Floats, eps: float) -> None:
     label = t("scale_shift.first_batch") if last else t("scale_shift.next_batch")
     st.button(label, key="scale_next", on_click=forward_one, icon=":material/skip_next:")
     st.markdown(t("scale_shift.next_why", **here))
+    by_size(eps)
+
+
+def by_size(eps: float) -> None:
+    """Do larger batches have statistics more alike? The same unit's, cut up otherwise."""
+    unit = url.value(MATCH_UNIT)
+    found = [typical_error(unit_batches(unit, int(size), MOST_BATCHES), eps) for size in SIZES]
+    st.table(
+        {
+            t("scale_shift.column_m"): list(SIZES),
+            t("scale_shift.column_typical"): [number_text(error, 2) for error in found],
+        },
+        hide_index=True,
+        width="content",
+        alt=t("scale_shift.sizes_alt"),
+    )
 
 
 def forward_one() -> None:
@@ -556,9 +573,14 @@ def show_stream() -> None:
                 on_click=set_all,
                 args=({STREAM_GAMMA: start},),
             )
-    ends, _ = streams(STREAM_STARTS, kind, seed)
+    ends, first = streams(STREAM_STARTS, kind, seed)
     one, fifth, zero = (number_text(float(sd[-1]), 3) for sd in ends)
     st.markdown(t("scale_shift.stream_result", one=one, fifth=fifth, zero=zero, blocks=DEPTH))
+    of_gamma, of_weight = (
+        [number_text(float(rms), 3) for rms in each] for each in (first.dgamma, first.dweight)
+    )
+    gradients = {"gamma": of_gamma[-1], "none": of_weight[-1], "later": of_weight[1]}
+    st.markdown(t("scale_shift.stream_learns", **gradients))
     st.caption(t("scale_shift.stream_setup", m=STREAM_SIZE, d=STREAM_WIDTH, seed=seed))
 
 

@@ -353,7 +353,7 @@ def _match_layout(
 # ---- the next batch ------------------------------------------------------------------------------
 
 BATCHES = np.arange(1, 13)
-NEXT_FORMATS = ["number"] * 4
+NEXT_FORMATS = ["number"] * 3
 _MARKED = 0.32  # half the width of a bar; bars are 1 apart
 
 
@@ -389,7 +389,7 @@ def next_changes(batches: Floats, y: Floats, errors: Floats, chosen: Sequence[in
     """The picture with each of the ``chosen`` batches, counted from 1."""
     at = np.asarray(chosen) - 1
     x = batches[at]
-    numbers = np.stack([at + 1, errors[at], x.mean(axis=1), x.std(axis=1)], axis=1)
+    numbers = np.stack([errors[at], x.mean(axis=1), x.std(axis=1)], axis=1)
     above = errors[at] + 0.05 * errors.max()
     return [
         cells(numbers),

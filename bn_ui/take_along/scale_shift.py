@@ -77,10 +77,12 @@ show("mean_slope: $word_mean_slope", slope(y).mean())
 
 #: best_line
 dy, df = y - y.mean(), f(y) - f(y).mean()
-line_slope = (dy * df).mean() / (dy * dy).mean()
+var_y, var_f, cov = (dy * dy).mean(), (df * df).mean(), (dy * df).mean()
+#: nothing_varies
+line_slope = cov / var_y if var_y > 1e-20 else 0.0
 show("line_slope: $word_line_slope", line_slope)
 show("line_intercept: $word_line_intercept", f(y).mean() - line_slope * y.mean())
-show("r2: $word_r2", line_slope * (dy * df).mean() / (df * df).mean())
+show("r2: $word_r2", line_slope * cov / var_f if var_f > 1e-20 else float("nan"))
 """
 
 UNDO = """
@@ -104,7 +106,9 @@ VARIANCE = {"numpy": "{}.var()", "torch": "{}.var(correction=0)"}
 # One number or a row of them.
 SHOW = {
     "numpy": shared.SHOW["numpy"],
-    "torch": shared.SHOW["torch"].replace("values.detach()", "torch.as_tensor(values).detach()"),
+    "torch": shared.SHOW["torch"].replace(
+        "values.detach()", "torch.as_tensor(values, dtype=torch.float64)"
+    ),
 }
 
 

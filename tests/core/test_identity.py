@@ -14,6 +14,7 @@ from bn_core.identity import (
     shared_pair,
     slip_share,
     slipped_pair,
+    typical_error,
 )
 
 EPS = [1e-5, 1e-3, 0.3]
@@ -115,3 +116,22 @@ def test_the_pair_of_the_first_batch_on_all():
     np.testing.assert_allclose(apart.rms, np.sqrt(((y - batches) ** 2).mean(axis=1)), atol=1e-14)
     assert apart.largest[0] < 1e-14
     assert (apart.largest[1:] > 0.05).all()
+
+
+def test_the_typical_error_is_that_of_every_batch_on_every_other():
+    batches = np.random.default_rng(6).gamma(2, 3, (5, 12))
+    squares = [
+        carried_over(batches[[j, i]], 0.1)[1].rms[1] ** 2
+        for j in range(5)
+        for i in range(5)
+        if i != j
+    ]
+    assert typical_error(batches, 0.1) == pytest.approx(np.sqrt(np.mean(squares)))
+    with pytest.raises(ValueError, match="two or more, got 1"):
+        typical_error(batches[:1])
+
+
+def test_four_times_the_samples_half_the_error():
+    draws = np.random.default_rng(1).standard_normal(400 * 256)
+    errors = [typical_error(draws.reshape(-1, m)[:400]) for m in (16, 64, 256)]
+    np.testing.assert_allclose(np.divide(errors[:-1], errors[1:]), 2, rtol=0.1)

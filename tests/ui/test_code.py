@@ -20,7 +20,9 @@ from streamlit.testing.v1 import AppTest
 from bn_core.activations import ACTIVATIONS
 from bn_core.derivation import BACKWARD, FORWARD, derive, magnitudes
 from bn_core.gradcheck import GradientCheck
+from bn_core.identity import carried_over, distances
 from bn_core.in_use import folded_unit
+from bn_core.linearity import straightness
 from bn_core.misprint import ZERO, check_misprint, disagreement
 from bn_core.mistakes import BUGS
 from bn_core.running import initial_weight, noise_ratio, running_curves, stream
@@ -42,6 +44,7 @@ from tests.ui.test_distributions import checked, pick
 from tests.ui.test_distributions import opened as distributions_opened
 from tests.ui.test_gradient_check import opened as gradient_check_opened
 from tests.ui.test_inference import opened as inference_opened
+from tests.ui.test_scale_shift import opened as scale_shift_opened
 from tests.ui.test_small_batch import (
     arrived,
 )
@@ -483,12 +486,63 @@ def test_the_folded_unit(lang: str):
     assert_folded(run_here(script(inference(0, fold=True).torch)))
 
 
+# ---- scale and shift ----------------------------------------------------------------------------
+
+PAIRS = {
+    "sigmoid": (1.0, 0.0, "sigmoid"),
+    "wide": (5.0, -1.5, "tanh"),
+    "bent": (0.3, 0.1, "relu"),
+    "flat": (0.0, 2.0, "sigmoid"),
+    "dead": (0.2, -5.0, "relu"),
+}
+UNIT = np.random.default_rng(8).normal(3, 0.7, (30, 1))
+
+
+def scale_shift(name: str) -> TakeAlong:
+    gamma, beta, activation = PAIRS[name]
+    return take_along.scale_shift(UNIT, gamma, beta, 1e-5, ACTIVATIONS[activation])
+
+
+def assert_scaled(output: str, name: str) -> None:
+    found = printed(output)
+    gamma, beta, activation = PAIRS[name]
+    sd = np.sqrt(UNIT.var() + 1e-5)
+    y = gamma * (UNIT.T - UNIT.mean()) / sd + beta
+    here = straightness(y, ACTIVATIONS[activation])
+    assert_printed(found["mean_slope"], here.mean_slope)
+    assert_printed(found["line_slope"], here.slope)
+    assert_printed(found["line_intercept"], here.intercept)
+    assert_printed(found["r2"], here.r2)
+    assert found["identity_error"].item() < 2e-15
+    slip = distances(UNIT, UNIT.std(), UNIT.mean()).largest
+    assert_printed(found["slip_error"], slip)
+    assert_printed(found["next_error"], carried_over(UNIT.reshape(2, -1))[1].largest[1])
+
+
+@pytest.mark.parametrize("name", PAIRS)
+class TestScaleShift:
+    def test_numpy(self, lang: str, name: str):
+        assert_scaled(run(script(scale_shift(name).numpy)), name)
+
+    def test_torch(self, lang: str, name: str):
+        pytest.importorskip("torch")
+        assert_scaled(run_here(script(scale_shift(name).torch)), name)
+
+
 # ---- PyTorch by itself --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "chapter",
-    ["forward", "backward", "gradient_check", "distributions", "training", "inference"],
+    [
+        "forward",
+        "backward",
+        "gradient_check",
+        "distributions",
+        "scale_shift",
+        "training",
+        "inference",
+    ],
 )
 def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str):
     pytest.importorskip("torch")
@@ -499,6 +553,7 @@ def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str
         "backward": lambda: take_along.backward(batch),
         "gradient_check": lambda: take_along.gradient_check(batch, 1e-5, "detached"),
         "distributions": lambda: distributions("unit"),
+        "scale_shift": lambda: scale_shift("sigmoid"),
         "training": lambda: take_along.training(training_config("tanh")),
         "inference": lambda: inference(0, fold=True),
     }[chapter]()
@@ -513,6 +568,7 @@ PROGRAMS: dict[str, Callable[[], TakeAlong]] = {
     "gradient_check": lambda: take_along.gradient_check(BATCHES["first"], 1e-5, RIGHT),
     "gradient_check, bug": lambda: take_along.gradient_check(BATCHES["one"], 1e-4, "detached"),
     "distributions": lambda: distributions("each"),
+    "scale_shift": lambda: scale_shift("wide"),
     "training": lambda: take_along.training(training_config("relu, skips")),
     "inference": lambda: inference(1),
     "inference, folded": lambda: inference(3, fold=True),
@@ -638,7 +694,14 @@ def test_numbers_are_written_in_full(values: np.ndarray):
 def test_every_comment_and_section_is_used(lang: str):
     """Words that no program says are words to be deleted."""
     source = "".join(p.read_text("utf-8") for p in Path(take_along.__file__).parent.glob("*.py"))
-    chapters = ("forward", "backward", "gradient_check", "distributions", "inference")
+    chapters = (
+        "forward",
+        "backward",
+        "gradient_check",
+        "distributions",
+        "inference",
+        "scale_shift",
+    )
     for key in text.group("code_comments"):
         name, by_chapter, by_step = f"#: {key}\n", "about_$chapter", "of_$name"
         known = (key.startswith("about_") and key[6:] in chapters and by_chapter in source) or (
@@ -659,6 +722,7 @@ PAGES: dict[str, Callable[..., AppTest]] = {
     "backward": lambda **query: arrived("backward", **query),
     "gradient_check": gradient_check_opened,
     "inference": inference_opened,
+    "scale_shift": scale_shift_opened,
 }
 
 
