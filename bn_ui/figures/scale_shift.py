@@ -224,7 +224,8 @@ def _sigmoid_layout(words: Words, f: Activation, place: Mapping[str, Any], heigh
         "yaxis2": parts.axis(place["input"][1], words["axis_share"], nticks=3) | {"anchor": "x2"},
         "xaxis3": parts.axis(place["sweep"][0], words["axis_gamma"], range=[0, 12.3], nticks=7)
         | {"anchor": "y3"},
-        "yaxis3": parts.axis(place["sweep"][1], "", range=[0, 1.04]) | {"anchor": "x3"},
+        "yaxis3": parts.axis(place["sweep"][1], words["axis_sweep"], range=[0, 1.04])
+        | {"anchor": "x3"},
         "annotations": [
             parts.title("x", words["title_curve"], "@activation"),
             parts.title("x2", words["title_input"], "@text"),
