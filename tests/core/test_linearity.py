@@ -5,7 +5,7 @@ import pytest
 
 from bn_core import forward_train
 from bn_core.activations import ACTIVATIONS
-from bn_core.linearity import pieces, straightness
+from bn_core.linearity import pieces, straightness, straightness_grid
 
 SIGMOID, TANH, RELU = (ACTIVATIONS[name] for name in ("sigmoid", "tanh", "relu"))
 
@@ -76,6 +76,16 @@ def test_every_piece_is_what_bn_hands_on(gamma):
         np.testing.assert_array_equal(found.counts[i], np.histogram(y[y < 3], edges)[0])
         alone = straightness(y[None], SIGMOID)
         assert found.straight.r2[i] == pytest.approx(alone.r2[0], nan_ok=True)
+
+
+def test_the_grid_is_every_pair():
+    x, edges = np.random.default_rng(7).normal(4, 2, (30, 1)), np.array([0.0, 1.0])
+    gammas, betas = [0.0, 0.5, 3.0], [-2.0, 1.0]
+    r2, slope = straightness_grid(x, gammas, betas, RELU)
+    for k, beta in enumerate(betas):
+        alone = pieces(x, gammas, beta, RELU, edges).straight
+        np.testing.assert_allclose(r2[k], alone.r2)
+        np.testing.assert_allclose(slope[k], alone.mean_slope)
 
 
 def test_float32_stays():
