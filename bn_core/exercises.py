@@ -202,6 +202,63 @@ def _noise(rng: np.random.Generator) -> Number:
     )
 
 
+# ---- scale and shift -----------------------------------------------------------------------------
+
+
+def _identity_gamma(rng: np.random.Generator) -> Number:
+    r"""The γ of the identity, :math:`\sqrt{\sigma^2+\epsilon}`, with an ε that counts."""
+    var, eps = float(rng.integers(2, 41)) / 100, float(rng.integers(1, 21)) / 100
+    root = float(np.sqrt(var + eps))
+    sd = float(np.sqrt(var))
+    return Number(
+        given={"var": var, "eps": eps},
+        answer=root,
+        slips={
+            "without_eps": sd,
+            "squared": var + eps,
+            "inverse": 1 / root,
+            "eps_outside": sd + eps,
+        },
+        worked={"sum": var + eps},
+    )
+
+
+def _scaled_sample(rng: np.random.Generator) -> Number:
+    r"""One sample through BN with ε = 0, :math:`\gamma(x-\mu)/\sigma+\beta`."""
+    sd, gamma = float(rng.integers(2, 6)), float(rng.integers(2, 8)) / 2
+    mean, beta = float(rng.integers(1, 9)), float(rng.choice([-3, -2, -1, 1, 2, 3]))
+    x = mean + sd * float(rng.choice([-2, -1.5, -0.5, 0.5, 1.5, 2]))
+    x_hat = (x - mean) / sd
+    return Number(
+        given={"x": x, "mean": mean, "var": sd**2, "gamma": gamma, "beta": beta},
+        answer=gamma * x_hat + beta,
+        slips={
+            "by_variance": gamma * (x - mean) / sd**2 + beta,
+            "bracket": gamma * (x_hat + beta),
+            "not_centred": gamma * x / sd + beta,
+            "swapped": beta * x_hat + gamma,
+        },
+        worked={"sd": sd, "x_hat": x_hat},
+    )
+
+
+def _stream_sd(rng: np.random.Generator) -> Number:
+    r"""A stream of variance 1 after L uncorrelated additions, :math:`\sqrt{1+L\gamma^2}`."""
+    gamma, blocks = float(rng.choice([0.2, 0.3, 0.4, 0.5, 2.0])), int(rng.integers(6, 61))
+    added = blocks * gamma**2
+    return Number(
+        given={"gamma": gamma, "blocks": blocks},
+        answer=float(np.sqrt(1 + added)),
+        slips={
+            "variance": 1 + added,
+            "summed": 1 + blocks * gamma,
+            "not_squared": float(np.sqrt(1 + blocks * gamma)),
+            "without_start": float(np.sqrt(added)),
+        },
+        worked={"added": round(added, 6), "variance": round(1 + added, 6)},
+    )
+
+
 # ---- forward -------------------------------------------------------------------------------------
 
 
@@ -560,6 +617,14 @@ WHITENING_LINES = {
     "z": "z = centred @ w.T",
 }
 
+IDENTITY_LINES = {
+    "mu": "mu = x.mean(axis=0)",
+    "var": "var = x.var(axis=0)",
+    "gamma": "gamma = np.sqrt(var + eps)",
+    "beta": "beta = mu",
+    "y": "y = gamma * (x - mu) / np.sqrt(var + eps) + beta",
+}
+
 # What can be wrong: name → (name of the line, how it reads then).
 FORWARD_SLIPS = {
     "mu_other_axis": ("mu", "mu = x.mean(axis=1, keepdims=True)"),
@@ -603,6 +668,13 @@ WHITENING_SLIPS = {
     "mean_left": ("z", "z = x @ w.T"),
 }
 
+IDENTITY_SLIPS = {
+    "gamma_without_eps": ("gamma", "gamma = np.sqrt(var)"),
+    "gamma_squared": ("gamma", "gamma = var + eps"),
+    "one_beta": ("beta", "beta = x.mean()"),
+    "divided_by_var": ("y", "y = gamma * (x - mu) / (var + eps) + beta"),
+}
+
 
 def _wrong_line(right: Mapping[str, str], slips: Mapping[str, tuple[str, str]]) -> Make:
     def make(rng: np.random.Generator) -> Lines:
@@ -617,6 +689,9 @@ EXERCISES: Mapping[str, Make] = {
     "largest": _largest,
     "eps_floor": _eps_floor,
     "noise": _noise,
+    "identity_gamma": _identity_gamma,
+    "scaled_sample": _scaled_sample,
+    "stream_sd": _stream_sd,
     "variance": _variance,
     "dgamma": _dgamma,
     "dx": _dx,
@@ -639,4 +714,5 @@ EXERCISES: Mapping[str, Make] = {
     "lines_check": _wrong_line(CHECK_LINES, CHECK_SLIPS),
     "lines_inference": _wrong_line(INFERENCE_LINES, INFERENCE_SLIPS),
     "lines_whitening": _wrong_line(WHITENING_LINES, WHITENING_SLIPS),
+    "lines_identity": _wrong_line(IDENTITY_LINES, IDENTITY_SLIPS),
 }

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from bn_core import forward_train
 from bn_core.datasets import (
     SYNTHETIC_KINDS,
     load_digits,
@@ -104,6 +105,29 @@ def network_layer(m: int, d: int) -> tuple[np.ndarray, np.ndarray]:
     return _read_only(records[-2].pre_activation[:, units]), _read_only(dy[:, units])
 
 
+@st.cache_resource(show_spinner=False)
+def all_digits() -> np.ndarray:
+    """Layer 5 of the network that `Hidden` chapters open with, fed all digits, shuffled.
+
+    (1797, 32) float64, read-only.
+    """
+    return hidden_batch(Hidden("digits", len(load_digits().images), 5, 32, "sigmoid", 0), 8.0)
+
+
+def unit_batches(unit: int, m: int, most: int) -> np.ndarray:
+    """Up to ``most`` mini-batches of one unit (from 1), no image twice, (n, m)."""
+    values = all_digits()[:, unit - 1]
+    n = min(most, len(values) // m)
+    return values[: n * m].reshape(n, m)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def stream_input(m: int, d: int, seed: int) -> np.ndarray:
+    """What enters residual blocks: digits through random units, standardised, (m, d)."""
+    first = hidden_batch(Hidden("digits", m, 1, d, "relu", seed), 1.0)
+    return _read_only(forward_train(first).x_hat)
+
+
 NOISE_SIZES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 NOISE_BATCHES = 1000
 
@@ -115,11 +139,8 @@ def population_noise(source: str) -> BatchNoise:
     ``digits`` is a unit of the network that the chapter opens with, fed all 1,797 digits; the
     others are synthetic shapes.
     """
-    if source == "digits":
-        everything = len(load_digits().images)
-        population = hidden_batch(Hidden("digits", everything, 5, 32, "sigmoid", 0), 8.0)[:, 6]
-    else:
-        population = synthetic(source, 20_000, 1, 0)[:, 0]
+    digits = source == "digits"
+    population = all_digits()[:, 6] if digits else synthetic(source, 20_000, 1, 0)[:, 0]
     return batch_noise(population, NOISE_SIZES, NOISE_BATCHES, seed=0)
 
 

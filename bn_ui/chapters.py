@@ -16,6 +16,7 @@ class Chapter:
 
 CHAPTERS = (
     Chapter("distributions", section="see", icon=":material/equalizer:"),
+    Chapter("scale_shift", section="see", icon=":material/tune:"),
     Chapter("whitening", section="see", icon=":material/blur_circular:"),
     Chapter("forward", section="work", icon=":material/arrow_forward:"),
     Chapter("backward", section="work", icon=":material/arrow_back:"),

@@ -30,6 +30,7 @@ PLACES: Mapping[str, Place] = {
 # What is asked before a picture is uncovered: names in the chapters' questions.
 PREDICTIONS: Mapping[str, str] = {
     "distributions": "shapes",
+    "scale_shift": "regime",
     "forward": "same_shift",
     "backward": "misprint",
     "gradient_check": "smaller",

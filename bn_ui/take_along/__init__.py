@@ -10,6 +10,7 @@ from bn_ui.take_along.gradient_check import gradient_check
 from bn_ui.take_along.inference import inference
 from bn_ui.take_along.other_norms import other_norms
 from bn_ui.take_along.program import TakeAlong, notebook, script
+from bn_ui.take_along.scale_shift import scale_shift
 from bn_ui.take_along.steps import backward, forward
 from bn_ui.take_along.training import training
 from bn_ui.take_along.whitening import whitening
@@ -23,6 +24,7 @@ __all__ = [
     "inference",
     "notebook",
     "other_norms",
+    "scale_shift",
     "script",
     "take_along",
     "training",

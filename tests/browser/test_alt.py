@@ -14,7 +14,11 @@ from tests.browser.driving import HELPERS, Lab
 
 pytestmark = pytest.mark.browser
 
-SCREENS = [*((chapter.name, "") for chapter in CHAPTERS), ("distributions", "&dist_view=each")]
+SCREENS = [
+    *((chapter.name, "") for chapter in CHAPTERS),
+    ("distributions", "&dist_view=each"),
+    ("scale_shift", "&scale_solved=1"),
+]
 DRAWN = """document.querySelector('[data-testid=stMain] .stMarkdown') && bn.idle()
     && [...document.querySelectorAll('.bn-live')].every((c) => c.dataset.pictures > 0)"""
 ALTS = "[...document.querySelectorAll('.bn-figure')].map((figure) => figure.ariaLabel)"

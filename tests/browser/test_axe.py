@@ -199,6 +199,7 @@ REVEALED = "&revealed=1"
 # Links to what a chapter has besides: a box for one's own numbers, everything left to practise.
 MORE = {
     "distributions": "&dist_source=own",
+    "scale_shift": "&scale_solved=1",
     "forward": f"&fwd_practice={LEVELS[-1]}",
     "backward": f"&bwd_practice={LEVELS[-1]}",
 }

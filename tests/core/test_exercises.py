@@ -21,6 +21,8 @@ from bn_core.exercises import (
     EXERCISES,
     FORWARD_LINES,
     FORWARD_SLIPS,
+    IDENTITY_LINES,
+    IDENTITY_SLIPS,
     INFERENCE_LINES,
     INFERENCE_SLIPS,
     MOST_SEED,
@@ -73,6 +75,28 @@ def noise(given):
         return np.sqrt((counts * means**2).sum())
 
     return given["sd"] * scatter(given["more"]) / scatter(given["m"])
+
+
+def identity_gamma(given):
+    """How far BN with γ = 1 shrinks a spread, undone."""
+    sd = np.sqrt(given["var"])
+    x_hat = forward_train([[3 - sd], [3 + sd]], eps=given["eps"]).x_hat
+    return 2 * sd / np.ptp(x_hat)
+
+
+def scaled_sample(given):
+    """With the statistics given, as at inference."""
+    running = RunningStats([given["mean"]], [given["var"]])
+    y = forward_eval([[given["x"]]], running, [given["gamma"]], [given["beta"]], eps=0.0)
+    return y[0, 0]
+
+
+def stream_sd(given):
+    """Orthogonal columns, one for the start and one for each block: uncorrelated exactly."""
+    n = given["blocks"] + 1
+    columns = np.linalg.qr(np.random.default_rng(0).normal(size=(2 * n, n)))[0]
+    added = np.array([1.0] + [given["gamma"]] * given["blocks"])
+    return np.linalg.norm(columns @ added)
 
 
 def variance(given):
@@ -202,6 +226,9 @@ OTHERWISE = {
     "largest": largest,
     "eps_floor": eps_floor,
     "noise": noise,
+    "identity_gamma": identity_gamma,
+    "scaled_sample": scaled_sample,
+    "stream_sd": stream_sd,
     "variance": variance,
     "dgamma": dgamma,
     "dx": dx,
@@ -402,6 +429,12 @@ def whitening(values):
     }
 
 
+def given_back(values):
+    """γ and β chosen so that y = x."""
+    gamma = np.sqrt(values["var"] + values["eps"])
+    return values | {"gamma": gamma, "beta": values["mu"], "y": values["x"]}
+
+
 class Stepped(np.ndarray):
     """Running statistics after a step, which know what they were before it."""
 
@@ -417,6 +450,7 @@ CASES = {
     "lines_check": (CHECK_LINES, CHECK_SLIPS),
     "lines_inference": (INFERENCE_LINES, INFERENCE_SLIPS),
     "lines_whitening": (WHITENING_LINES, WHITENING_SLIPS),
+    "lines_identity": (IDENTITY_LINES, IDENTITY_SLIPS),
 }
 
 
@@ -432,6 +466,8 @@ def test_exactly_one_line_is_wrong(name):
         values = in_use(values)
     if name == "lines_whitening":
         values = whitening(values)
+    if name == "lines_identity":
+        values = given_back(values)
     if name == "lines_check":
         values = checking(values, off=-0.5)  # a mistake that the check is to find
     for line, result in run(right, values).items():

@@ -21,7 +21,9 @@ from bn_core.activations import ACTIVATIONS
 from bn_core.derivation import BACKWARD, FORWARD, derive, magnitudes
 from bn_core.few_samples import EXAMPLE, follow, moved
 from bn_core.gradcheck import GradientCheck
+from bn_core.identity import carried_over, distances
 from bn_core.in_use import folded_unit
+from bn_core.linearity import straightness
 from bn_core.misprint import ZERO, check_misprint, disagreement
 from bn_core.mistakes import BUGS
 from bn_core.norms import SHARES, sharing
@@ -45,6 +47,7 @@ from tests.ui.test_distributions import opened as distributions_opened
 from tests.ui.test_gradient_check import opened as gradient_check_opened
 from tests.ui.test_inference import opened as inference_opened
 from tests.ui.test_other_norms import opened as other_norms_opened
+from tests.ui.test_scale_shift import opened as scale_shift_opened
 from tests.ui.test_small_batch import (
     arrived,
 )
@@ -557,6 +560,49 @@ class TestOtherNorms:
         assert_norms(run_here(script(other_norms(name).torch)), name)
 
 
+# ---- scale and shift ----------------------------------------------------------------------------
+
+PAIRS = {
+    "sigmoid": (1.0, 0.0, "sigmoid"),
+    "wide": (5.0, -1.5, "tanh"),
+    "bent": (0.3, 0.1, "relu"),
+    "flat": (0.0, 2.0, "sigmoid"),
+    "dead": (0.2, -5.0, "relu"),
+}
+UNIT = np.random.default_rng(8).normal(3, 0.7, (30, 1))
+
+
+def scale_shift(name: str) -> TakeAlong:
+    gamma, beta, activation = PAIRS[name]
+    return take_along.scale_shift(UNIT, gamma, beta, 1e-5, ACTIVATIONS[activation])
+
+
+def assert_scaled(output: str, name: str) -> None:
+    found = printed(output)
+    gamma, beta, activation = PAIRS[name]
+    sd = np.sqrt(UNIT.var() + 1e-5)
+    y = gamma * (UNIT.T - UNIT.mean()) / sd + beta
+    here = straightness(y, ACTIVATIONS[activation])
+    assert_printed(found["mean_slope"], here.mean_slope)
+    assert_printed(found["line_slope"], here.slope)
+    assert_printed(found["line_intercept"], here.intercept)
+    assert_printed(found["r2"], here.r2)
+    assert found["identity_error"].item() < 2e-15
+    slip = distances(UNIT, UNIT.std(), UNIT.mean()).largest
+    assert_printed(found["slip_error"], slip)
+    assert_printed(found["next_error"], carried_over(UNIT.reshape(2, -1))[1].largest[1])
+
+
+@pytest.mark.parametrize("name", PAIRS)
+class TestScaleShift:
+    def test_numpy(self, lang: str, name: str):
+        assert_scaled(run(script(scale_shift(name).numpy)), name)
+
+    def test_torch(self, lang: str, name: str):
+        pytest.importorskip("torch")
+        assert_scaled(run_here(script(scale_shift(name).torch)), name)
+
+
 # ---- PyTorch by itself --------------------------------------------------------------------------
 
 
@@ -571,6 +617,7 @@ class TestOtherNorms:
         "inference",
         "whitening",
         "other_norms",
+        "scale_shift",
     ],
 )
 def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str):
@@ -582,6 +629,7 @@ def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str
         "backward": lambda: take_along.backward(batch),
         "gradient_check": lambda: take_along.gradient_check(batch, 1e-5, "detached"),
         "distributions": lambda: distributions("unit"),
+        "scale_shift": lambda: scale_shift("sigmoid"),
         "training": lambda: take_along.training(training_config("tanh")),
         "inference": lambda: inference(0, fold=True),
         "whitening": lambda: take_along.whitening(*CLOUDS["opening"]),
@@ -598,6 +646,7 @@ PROGRAMS: dict[str, Callable[[], TakeAlong]] = {
     "gradient_check": lambda: take_along.gradient_check(BATCHES["first"], 1e-5, RIGHT),
     "gradient_check, bug": lambda: take_along.gradient_check(BATCHES["one"], 1e-4, "detached"),
     "distributions": lambda: distributions("each"),
+    "scale_shift": lambda: scale_shift("wide"),
     "training": lambda: take_along.training(training_config("relu, skips")),
     "inference": lambda: inference(1),
     "inference, folded": lambda: inference(3, fold=True),
@@ -733,6 +782,7 @@ def test_every_comment_and_section_is_used(lang: str):
         "inference",
         "whitening",
         "other_norms",
+        "scale_shift",
     )
     for key in text.group("code_comments"):
         name, by_chapter, by_step = f"#: {key}\n", "about_$chapter", "of_$name"
@@ -756,6 +806,7 @@ PAGES: dict[str, Callable[..., AppTest]] = {
     "inference": inference_opened,
     "whitening": whitening_opened,
     "other_norms": other_norms_opened,
+    "scale_shift": scale_shift_opened,
 }
 
 

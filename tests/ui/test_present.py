@@ -71,7 +71,15 @@ def test_nothing_is_hidden_without_the_mode():
 
 @pytest.mark.parametrize(
     "chapter",
-    ["distributions", "whitening", "backward", "gradient_check", "inference", "other_norms"],
+    [
+        "distributions",
+        "scale_shift",
+        "whitening",
+        "backward",
+        "gradient_check",
+        "inference",
+        "other_norms",
+    ],
 )
 def test_a_teachers_link_may_be_revealed(chapter: str):
     """... and what students copy from there is covered again."""
