@@ -52,9 +52,13 @@ def gradient_norms(data: str, kind: str, depth: int, seeds: int) -> FloatArray:
     return np.array([_norms(data, kind, depth, seed) for seed in range(seeds)])
 
 
-def ratios(norms: FloatArray) -> FloatArray:
-    """First hidden layer's over last hidden layer's, for every seed: (seeds,)."""
-    return np.array([gradient_ratio(row) for row in norms])
+def ratio_span(norms: FloatArray) -> tuple[float, float, float]:
+    """First hidden layer's over last hidden layer's: smallest, median and largest of the seeds.
+
+    ``norms`` is what :func:`gradient_norms` returned.
+    """
+    found = np.array([gradient_ratio(row) for row in norms])
+    return float(found.min()), float(np.median(found)), float(found.max())
 
 
 def _norms(name: str, kind: str, depth: int, seed: int) -> list[float]:

@@ -150,6 +150,15 @@ def _pass(layer: OneLayer, a: float, eps: float) -> tuple[FloatArray, float, Flo
     return logits, loss, layer.x.T @ dz
 
 
+def departure(found: Rescaled, factors: ArrayLike) -> float:
+    """The largest share by which a·‖∂ℓ/∂W‖ at aW differs from ‖∂ℓ/∂W‖ at W.
+
+    ``found`` holds these factors and, last, a = 1.
+    """
+    lengths = found.gradient[:-1] * np.asarray(factors, dtype=np.float64)
+    return float(np.abs(lengths / found.gradient[-1] - 1).max())
+
+
 def effective_rate(learning_rate: float, norm: ArrayLike) -> FloatArray:
     """η/‖W‖²."""
     return learning_rate / np.asarray(norm, dtype=np.float64) ** 2

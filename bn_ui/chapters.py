@@ -21,6 +21,7 @@ CHAPTERS = (
     Chapter("gradient_check", section="work", icon=":material/rule:"),
     Chapter("training", section="train", icon=":material/model_training:"),
     Chapter("inference", section="train", icon=":material/published_with_changes:"),
+    Chapter("why", section="beyond", icon=":material/biotech:"),
     Chapter("teach", section="teach", icon=":material/school:"),
 )
 LESSONS = tuple(chapter for chapter in CHAPTERS if chapter.section != "teach")  # for learners

@@ -35,6 +35,7 @@ PREDICTIONS: Mapping[str, str] = {
     "gradient_check": "smaller",
     "training": "opening",
     "inference": "port",
+    "why": "doubled",
 }
 _SYNTHETIC = {"dist_source": "synthetic", "dist_feature": "1"}
 _SCENES: Mapping[str, Mapping[str, str]] = {

@@ -11,6 +11,7 @@ from bn_ui.take_along.inference import inference
 from bn_ui.take_along.program import TakeAlong, notebook, script
 from bn_ui.take_along.steps import backward, forward
 from bn_ui.take_along.training import training
+from bn_ui.take_along.why import why
 
 __all__ = [
     "TakeAlong",
@@ -23,4 +24,5 @@ __all__ = [
     "script",
     "take_along",
     "training",
+    "why",
 ]
