@@ -11,6 +11,7 @@ from functools import cache
 
 from bn_core.along_gradient import LENGTHS, Along
 from bn_core.noisy import RaceConfig, Stretch
+from bn_core.training import snapshot_steps
 from bn_core.training_config import NO_BN, TrainingConfig
 from bn_core.training_data import DATA_SETS
 from bn_ui.runs import networks
@@ -19,7 +20,6 @@ from bn_ui.runs.jobs import Job, Work
 
 RACE_SEEDS = (0, 1, 2)
 DECAYS = (0.0, 0.001, 0.01)
-LINE_NETWORKS = ("without", "with")
 # A look is a forward and a backward pass for every length; beside that, training costs little.
 _SECONDS_A_PASS = 1.5e-3
 
@@ -34,6 +34,7 @@ LINE = TrainingConfig(
     moments=24,
     dtype="float64",
 )
+LINE_MOMENTS = len(snapshot_steps(LINE.steps, LINE.moments))
 DECAY = TrainingConfig(
     train_size=DATA_SETS["digits"].size,
     depth=3,
@@ -69,7 +70,7 @@ def line_jobs(activation: str, seed: int) -> Mapping[str, Job]:
     """Without BN and with it."""
     base = replace(LINE, activation=activation, seed=seed)
     configs = {"without": replace(base, batch_norm=NO_BN), "with": base}
-    cost = LINE.cost + LINE.moments * len(LENGTHS) * _SECONDS_A_PASS
+    cost = LINE.cost + LINE_MOMENTS * len(LENGTHS) * _SECONDS_A_PASS
     return {name: Job(_line_work(), config.key(), cost, config) for name, config in configs.items()}
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from bn_core.along_gradient import LENGTHS, Along, Ranges, ranges, smoother
 from bn_core.at_initialisation import BATCH_SIZE, DEPTHS, KINDS, WIDTH, gradient_norms, ratio_span
 from bn_core.figure_one import guessing
+from bn_core.learning_map import NETWORKS as LINE_NETWORKS
 from bn_core.noisy import NETWORKS, RaceConfig, Races, Stretch, races
 from bn_core.noisy import verdict as race_verdict
 from bn_core.scale_invariance import Rescaled, departure, effective_rate, one_layer, rescaled
@@ -18,7 +19,7 @@ from bn_core.training import Finished
 from bn_core.training_data import DATA_SETS, training_data
 from bn_ui import controls, evidence_runs, experiment_views, present, share, url
 from bn_ui import take_along as programs
-from bn_ui.evidence_runs import DECAYS, LINE, LINE_NETWORKS, RACE_SEEDS, SHIFTED
+from bn_ui.evidence_runs import DECAYS, LINE, LINE_MOMENTS, RACE_SEEDS, SHIFTED
 from bn_ui.experiment_views import Jobs, Views
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import why as figures
@@ -38,7 +39,7 @@ GUESS = "why_guess"
 FACTOR = url.number("why_a", 2.0, *figures.FACTOR_RANGE)
 EPSILONS = {"1e-05": "10⁻⁵", "1e-12": "10⁻¹²", "0": "0"}
 EPS = url.choice("why_eps", "1e-05", tuple(EPSILONS))
-SEED = url.integer("why_seed", 0, 0, 9999)
+SEED = url.integer("why_seed", 1, 0, 9999)
 SCALE = (FACTOR, EPS, SEED)
 # Weight decay.
 RATES = ("0.1", "0.3", "1")
@@ -163,6 +164,7 @@ def uncovered() -> None:
 
 
 def scale() -> None:
+    claim("scale")
     picture_column, control_column = present.columns()
     with control_column:
         controls.number(
@@ -172,12 +174,11 @@ def scale() -> None:
         controls.number(SEED, t("evidence.seed"), 0, 9999)
         share.footer(CHAPTER, FIELDS, partial(url.reset, FIELDS))
     with picture_column:
-        claim("scale")
         show_scale()
         with st.container(horizontal=True, vertical_alignment="center"):
             presets("scale", SCALE_PRESETS)
             download_scale()
-        limits("scale")
+    limits("scale")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -271,7 +272,25 @@ def show_decay(views: Views) -> None:
     ends = {decay: figures.weight_norms(run, layer) for decay, run in runs.items()}
     strongest, none = ends[DECAYS[-1]], ends[DECAYS[0]]
     shrank = strongest[-1] < strongest[0] and strongest[-1] < none[-1]
-    result(*lines, t("evidence.decay_shrank" if shrank else "evidence.decay_did_not"))
+    decay_table(runs, layer, rate)
+    result(t("evidence.decay_shrank" if shrank else "evidence.decay_did_not"))
+
+
+def decay_table(runs: Mapping[float, Sequence[Snapshot]], layer: int, rate: float) -> None:
+    norms = [figures.weight_norms(run, layer) for run in runs.values()]
+    factors = [effective_rate(rate, each[-1]) / effective_rate(rate, each[0]) for each in norms]
+    st.table(
+        {
+            t("evidence.decay_column"): [f"{decay:g}" for decay in runs],
+            t("evidence.norm_first"): [number_text(each[0], 3) for each in norms],
+            t("evidence.norm_last"): [number_text(each[-1], 3) for each in norms],
+            t("evidence.rate_factor"): [number_text(float(factor), 3) for factor in factors],
+            t("evidence.accuracy"): [f"{run[-1].held_out.accuracy:.1%}" for run in runs.values()],
+        },
+        hide_index=True,
+        width="content",
+        alt=t("evidence.decay_table_alt"),
+    )
 
 
 def decay_line(decay: float, run: Sequence[Snapshot], layer: int, rate: float) -> str:
@@ -285,7 +304,6 @@ def decay_line(decay: float, run: Sequence[Snapshot], layer: int, rate: float) -
         first=number_text(norms[0], 3),
         last=number_text(norms[-1], 3),
         factor=number_text(rates[-1] / rates[0], 3),
-        accuracy=f"{run[-1].held_out.accuracy:.1%}",
     )
 
 
@@ -386,7 +404,7 @@ def download_race(runs: Mapping[int, Sequence[Stretch]]) -> None:
 def along() -> None:
     experiment_views.settled("why_line")
     url.load(ALONG)
-    claim("line", moments=LINE.moments)
+    claim("line", moments=LINE_MOMENTS)
     with st.container(horizontal=True):
         controls.number(
             LENGTH, t("evidence.length"), *figures.LENGTH_RANGE, format="%.3g", width=128
@@ -395,7 +413,7 @@ def along() -> None:
         controls.pick(LINE_ACTIVATION, t("evidence.activation"), names, width="content")
         controls.number(LINE_SEED, t("evidence.seed"), 0, 99, width=108)
     jobs = evidence_runs.line_jobs(url.value(LINE_ACTIVATION), url.value(LINE_SEED))
-    views = trained("why_line", jobs, t("evidence.line_invite", moments=LINE.moments))
+    views = trained("why_line", jobs, t("evidence.line_invite", moments=LINE_MOMENTS))
     experiment_views.drawn(views, jobs, partial(show_along, views))
     limits("line")
     url.save(FIELDS)
@@ -477,7 +495,6 @@ def show_shifted(views: Views) -> None:
         filename=f"batch-normalization-{CHAPTER}-shift",
         caption=t("evidence.shift_caption", **places),
         formats=figures.SHIFT_FORMATS,
-        table=figures.shift_table(words),
     )
     mixes = np.arange(SIZE + 1)
     knobs = [

@@ -13,6 +13,7 @@ import numpy as np
 
 from bn_core.along_gradient import LENGTHS, Ranges
 from bn_core.at_initialisation import KINDS
+from bn_core.learning_map import NETWORKS as LINE_NETWORKS
 from bn_core.noisy import NETWORKS, Races, Stretch
 from bn_core.scale_invariance import Rescaled, effective_rate
 from bn_core.shifted_input import TestBatches
@@ -22,7 +23,7 @@ from bn_ui.figures.changes import Change, Table, cells, trace
 from bn_ui.figures.parts import Figure, Words
 
 WIDE_PAIR = {"x": ((0, 0.46), (0.56, 1)), "y": ((0, 1), (0, 1))}
-NARROW_PAIR = {"x": ((0, 1), (0, 1)), "y": ((0.6, 1), (0, 0.4))}
+NARROW_PAIR = {"x": ((0, 1), (0, 1)), "y": ((0.57, 1), (0, 0.43))}
 _STILL = {"itemclick": False, "itemdoubleclick": False}
 
 
@@ -45,11 +46,15 @@ def _legend(top: int) -> Figure:
 
 
 def _log_axis(domain: Sequence[float], title: str, low: float, high: float, **more: Any) -> Figure:
-    """A logarithmic axis from ``low`` to ``high`` with a tick at every power of ten, or fewer."""
+    """A logarithmic axis from ``low`` to ``high``: ticks at powers of ten, closer where those are
+    too few."""
     ends = [float(np.log10(low)), float(np.log10(high))]
     first, last = int(np.ceil(ends[0])), int(np.floor(ends[1]))
     stride = max(1, -(-(last - first) // 5))
     ticks = [10.0**power for power in range(first, last + 1, stride)]
+    if len(ticks) < 3:
+        closer = [m * 10.0**power for power in range(first - 1, last + 1) for m in (1, 2, 5)]
+        ticks = [tick for tick in closer if low <= tick <= high]
     return parts.axis(domain, title, type="log", range=ends, tickvals=ticks, **more) | {
         "exponentformat": "power"
     }
@@ -75,6 +80,7 @@ _SYMBOLS = {"bn": "circle", "plain": "diamond"}
 _SCALE_READS = ("gradient", "loss")
 SCALE_NUMBERS = ("loss", "moved", "gradient", "ratio", "along", "numeric")
 _MARKERS = 4  # the first trace of those that the knob moves
+_MARKED = [(read, name) for read in _SCALE_READS for name in reversed(LAYERS)]  # BN's on top
 
 
 def scale_figure(words: Words, swept: Mapping[str, Rescaled]) -> Figure:
@@ -97,7 +103,7 @@ def scale_figure(words: Words, swept: Mapping[str, Rescaled]) -> Figure:
         for read in _SCALE_READS
         for name in LAYERS
     ]
-    data += [_marker(words, name, read) for read in _SCALE_READS for name in LAYERS]
+    data += [_marker(words, name, read) for read, name in _MARKED]
     return {
         "data": data,
         "layout": _scale_layout(words, swept, WIDE_PAIR, 360),
@@ -109,7 +115,7 @@ def scale_changes(found: Mapping[str, Rescaled], factors: np.ndarray) -> list[Ch
     """Markers and numbers, a row for each factor; ``found`` holds these factors and then a = 1."""
     column = factors[:, None]
     changes = [cells(scale_numbers(found, factors))]
-    for number, (read, name) in enumerate((r, n) for r in _SCALE_READS for n in LAYERS):
+    for number, (read, name) in enumerate(_MARKED):
         heights = getattr(found[name], read)[:-1, None]
         changes.append(trace(_MARKERS + number, "x", column))
         changes.append(trace(_MARKERS + number, "y", heights))
@@ -344,7 +350,6 @@ def _race_layout(
 # ---- along the gradient --------------------------------------------------------------------------
 
 LENGTH_RANGE = (float(LENGTHS[0]), float(LENGTHS[-1]))
-LINE_NETWORKS = ("without", "with")
 _LINE_COLOURS = {"without": "x", "with": "y"}
 _LINE_DASHES = {"without": "dash", "with": "solid"}
 _LOSSES, _CHANGES = (1e-3, 1e4), (1e-3, 1e4)  # what is beyond is drawn at the end
@@ -509,15 +514,6 @@ def shift_places() -> dict[str, int]:
 
 
 SHIFT_FORMATS = ("number", "percent", "percent", "percent")
-
-
-def shift_table(words: Words) -> Table:
-    at = shift_places()
-    rows = [
-        {"label": words[name], "colour": _STATISTICS_COLOURS[name], "cells": [at[name]]}
-        for name in STATISTICS
-    ]
-    return Table([words["axis_statistics"], words["column_right"]], rows)
 
 
 def _shift_layout(words: Words, domains: Mapping[str, Any], height: int) -> Figure:
