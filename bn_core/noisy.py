@@ -238,6 +238,11 @@ class Races:
         """Of the loss over the seeds at the end, (3,)."""
         return np.median(self.losses[:, -1], axis=0)
 
+    @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """Whether that median is no finite number, (3,)."""
+        return ~np.isfinite(self.medians)
+
 
 def races(runs: Iterable[Iterable[Stretch]]) -> Races | None:
     """Several seeds put together; None before the first stretch of every one."""

@@ -150,10 +150,20 @@ def _pass(layer: OneLayer, a: float, eps: float) -> tuple[FloatArray, float, Flo
     return logits, loss, layer.x.T @ dz
 
 
+def with_and_without(layer: OneLayer, factors: ArrayLike, *, eps: float) -> dict[str, Rescaled]:
+    """:func:`rescaled` with BN (``"bn"``) and without (``"plain"``), at these factors and, last, at
+    a = 1."""
+    and_one = np.append(np.asarray(factors, dtype=np.float64), 1.0)
+    return {
+        "bn": rescaled(layer, and_one, eps=eps),
+        "plain": rescaled(layer.without(), and_one, eps=eps),
+    }
+
+
 def departure(found: Rescaled, factors: ArrayLike) -> float:
     """The largest share by which a·‖∂ℓ/∂W‖ at aW differs from ‖∂ℓ/∂W‖ at W.
 
-    ``found`` holds these factors and, last, a = 1.
+    ``found`` is of :func:`with_and_without` with these factors.
     """
     lengths = found.gradient[:-1] * np.asarray(factors, dtype=np.float64)
     return float(np.abs(lengths / found.gradient[-1] - 1).max())

@@ -7,6 +7,7 @@ and Nado et al. (2020, https://arxiv.org/abs/2006.10963), who also find where it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,11 +77,24 @@ def mixed_batches(
 
 
 def accuracies(
+    network: Network,
+    running: Statistics,
+    batches: Sequence[TestBatches],
+    shifts: Sequence[float],
+) -> FloatArray:
+    """Share of right answers with running statistics, and with those of each batch.
+
+    Returns
+    -------
+    A row for each of ``batches`` and, within it, for each of ``shifts``: (rows, 2).
+    """
+    return np.array([_right(network, running, each, by) for each in batches for by in shifts])
+
+
+def _right(
     network: Network, running: Statistics, batches: TestBatches, shift: float
 ) -> tuple[float, float]:
-    """Share of right answers with running statistics, and with those of each batch."""
-    x = batches.shifted(shift)
+    x, labels = batches.shifted(shift), batches.labels
     together = forward(network, x.reshape(-1, x.shape[-1]), running)[-1].output.argmax(axis=1)
     alone = np.array([forward(network, batch)[-1].output.argmax(axis=1) for batch in x])
-    right = batches.labels
-    return float((together == right.ravel()).mean()), float((alone == right).mean())
+    return float((together == labels.ravel()).mean()), float((alone == labels).mean())

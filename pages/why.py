@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
 from bn_core.along_gradient import LENGTHS, Along, Ranges, ranges, smoother
@@ -12,8 +11,14 @@ from bn_core.figure_one import guessing
 from bn_core.learning_map import NETWORKS as LINE_NETWORKS
 from bn_core.noisy import NETWORKS, RaceConfig, Races, Stretch, races
 from bn_core.noisy import verdict as race_verdict
-from bn_core.scale_invariance import Rescaled, departure, effective_rate, one_layer, rescaled
-from bn_core.shifted_input import TestBatches, accuracies, mixed_batches
+from bn_core.scale_invariance import (
+    Rescaled,
+    departure,
+    effective_rate,
+    one_layer,
+    with_and_without,
+)
+from bn_core.shifted_input import FloatArray, TestBatches, accuracies, mixed_batches
 from bn_core.snapshots import Snapshot
 from bn_core.training import Finished
 from bn_core.training_data import DATA_SETS, training_data
@@ -61,7 +66,7 @@ LINE_ACTIVATION = url.choice("why_line_f", "relu", ACTIVATIONS)
 LINE_SEED = url.integer("why_line_seed", 0, 0, 99)
 ALONG = (LENGTH, LINE_ACTIVATION, LINE_SEED)
 # Other data at test time.
-SIZE, BATCHES = 64, 8
+SIZE, BATCHES = int(figures.MIXES[-1]), 8
 SHIFT = url.number("why_shift", 0.6, *figures.SHIFT_RANGE)
 ONES = url.integer("why_ones", SIZE // 2, 0, SIZE)
 SHIFT_SEED = url.integer("why_shift_seed", 0, 0, 99)
@@ -89,20 +94,15 @@ SHIFT_PRESETS = {
 # ---- what every card has -------------------------------------------------------------------------
 
 
-def claim(name: str, **numbers: object) -> None:
+def claim(title: str, words: str) -> None:
     """The heading, what is claimed, and what is done to see."""
-    st.header(t(f"evidence.{name}_title"), anchor=False)
-    st.markdown(prose(CHAPTER, f"{name}_claim", **numbers))
+    st.header(title, anchor=False)
+    st.markdown(words)
 
 
 def result(*sentences: str) -> None:
     """What came out here, from the numbers on the screen."""
     st.markdown(t("evidence.result", said=experiment_views.joined(sentences)))
-
-
-def limits(name: str) -> None:
-    """What the experiment does not show."""
-    st.markdown(prose(CHAPTER, f"{name}_limits"))
 
 
 def trained(name: str, jobs: Jobs, invite: str) -> Views:
@@ -164,7 +164,7 @@ def uncovered() -> None:
 
 
 def scale() -> None:
-    claim("scale")
+    claim(t("evidence.scale_title"), prose(CHAPTER, "scale_claim"))
     picture_column, control_column = present.columns()
     with control_column:
         controls.number(
@@ -178,28 +178,20 @@ def scale() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             presets("scale", SCALE_PRESETS)
             download_scale()
-    limits("scale")
+    st.markdown(prose(CHAPTER, "scale_limits"))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def scale_sweep(seed: int, eps: float) -> dict[str, Rescaled]:
-    """With BN and without, at every position of the knob; last, at a = 1."""
-    return rescaled_both(seed, eps, figures.FACTORS)
-
-
-def rescaled_both(seed: int, eps: float, factors: np.ndarray) -> dict[str, Rescaled]:
-    layer, and_one = one_layer(seed), np.append(factors, 1.0)
-    return {
-        "bn": rescaled(layer, and_one, eps=eps),
-        "plain": rescaled(layer.without(), and_one, eps=eps),
-    }
+    """At every position of the knob."""
+    return with_and_without(one_layer(seed), figures.FACTORS, eps=eps)
 
 
 def show_scale() -> None:
     seed, eps = url.value(SEED), float(url.value(EPS))
     swept = scale_sweep(seed, eps)
-    here = np.array([url.value(FACTOR)])
-    now = rescaled_both(seed, eps, here)
+    here = [url.value(FACTOR)]
+    now = with_and_without(one_layer(seed), here, eps=eps)
     words, places = group("why_scale_figure"), figures.scale_places()
     picture = Picture(
         figure=figures.scale_figure(words, swept),
@@ -236,7 +228,7 @@ def download_scale() -> None:
 def decay() -> None:
     experiment_views.settled("why_decay")
     url.load(DECAY)
-    claim("decay")
+    claim(t("evidence.decay_title"), prose(CHAPTER, "decay_claim"))
     with st.container(horizontal=True):
         rates = {rate: rate for rate in RATES}
         controls.pick(DECAY_RATE, t("evidence.rate"), rates, width="content")
@@ -247,7 +239,7 @@ def decay() -> None:
     steps = evidence_runs.DECAY.steps
     views = trained("why_decay", jobs, t("evidence.decay_invite", count=len(jobs), steps=steps))
     experiment_views.drawn(views, jobs, partial(show_decay, views))
-    limits("decay")
+    st.markdown(prose(CHAPTER, "decay_limits"))
     url.save(FIELDS)
 
 
@@ -273,7 +265,7 @@ def show_decay(views: Views) -> None:
     strongest, none = ends[DECAYS[-1]], ends[DECAYS[0]]
     shrank = strongest[-1] < strongest[0] and strongest[-1] < none[-1]
     decay_table(runs, layer, rate)
-    result(t("evidence.decay_shrank" if shrank else "evidence.decay_did_not"))
+    result(t(f"evidence.decay_{'shrank' if shrank else 'did_not'}"))
 
 
 def decay_table(runs: Mapping[float, Sequence[Snapshot]], layer: int, rate: float) -> None:
@@ -314,7 +306,7 @@ def decay_line(decay: float, run: Sequence[Snapshot], layer: int, rate: float) -
 def race() -> None:
     experiment_views.settled("why_race")
     url.load(RACE)
-    claim("race")
+    claim(t("evidence.race_title"), prose(CHAPTER, "race_claim"))
     with st.container(horizontal=True):
         data = {name: t(f"why_data.{name}") for name in ("digits", "spirals")}
         controls.pick(RACE_DATA, t("evidence.data"), data, width="content")
@@ -330,7 +322,7 @@ def race() -> None:
     )
     views = trained("why_race", jobs, invite)
     experiment_views.drawn(views, jobs, partial(show_race, views))
-    limits("race")
+    st.markdown(prose(CHAPTER, "race_limits"))
     url.save(FIELDS)
 
 
@@ -365,8 +357,10 @@ def show_race(views: Views) -> None:
 def race_numbers(found: Races, classes: int) -> dict[str, object]:
     """Losses at the end and movement in a step, as words."""
     numbers = {
-        f"loss_{name}": number_text(loss, 3) if np.isfinite(loss) else t("evidence.diverged")
-        for name, loss in zip(NETWORKS, found.medians.tolist(), strict=True)
+        f"loss_{name}": t("evidence.diverged") if diverged else number_text(loss, 3)
+        for name, loss, diverged in zip(
+            NETWORKS, found.medians.tolist(), found.diverged.tolist(), strict=True
+        )
     }
     numbers |= {
         f"moved_{name}": number_text(moved, 2)
@@ -404,7 +398,7 @@ def download_race(runs: Mapping[int, Sequence[Stretch]]) -> None:
 def along() -> None:
     experiment_views.settled("why_line")
     url.load(ALONG)
-    claim("line", moments=LINE_MOMENTS)
+    claim(t("evidence.line_title"), prose(CHAPTER, "line_claim", moments=LINE_MOMENTS))
     with st.container(horizontal=True):
         controls.number(
             LENGTH, t("evidence.length"), *figures.LENGTH_RANGE, format="%.3g", width=128
@@ -415,7 +409,7 @@ def along() -> None:
     jobs = evidence_runs.line_jobs(url.value(LINE_ACTIVATION), url.value(LINE_SEED))
     views = trained("why_line", jobs, t("evidence.line_invite", moments=LINE_MOMENTS))
     experiment_views.drawn(views, jobs, partial(show_along, views))
-    limits("line")
+    st.markdown(prose(CHAPTER, "line_limits"))
     url.save(FIELDS)
 
 
@@ -449,12 +443,12 @@ def line_sentences(found: Mapping[str, Ranges], at: int) -> list[str]:
     loss, gradient = int(counts["loss"][at]), int(counts["gradient"][at])
     here = {"length": number_text(LENGTHS[at]), "all": all_, "loss": loss, "gradient": gradient}
     said = [t("evidence.line_result", **here)]
+    kind = "not"
     if min(loss, gradient) == all_:
-        return [*said, t("evidence.line_everywhere")]
-    return [
-        *said,
-        t("evidence.line_mostly" if 2 * min(loss, gradient) > all_ else "evidence.line_not"),
-    ]
+        kind = "everywhere"
+    elif 2 * min(loss, gradient) > all_:
+        kind = "mostly"
+    return [*said, t(f"evidence.line_{kind}")]
 
 
 # ---- other data at test time ---------------------------------------------------------------------
@@ -464,7 +458,7 @@ def line_sentences(found: Mapping[str, Ranges], at: int) -> list[str]:
 def shifted() -> None:
     experiment_views.settled("why_shift")
     url.load(SHIFTED_TEST)
-    claim("shift")
+    claim(t("evidence.shift_title"), prose(CHAPTER, "shift_claim"))
     with st.container(horizontal=True):
         controls.number(SHIFT, t("evidence.shift"), *figures.SHIFT_RANGE, step=0.05, width=128)
         controls.number(ONES, t("evidence.ones", m=SIZE), 0, SIZE, width=168)
@@ -472,7 +466,7 @@ def shifted() -> None:
     jobs = evidence_runs.shifted_jobs(url.value(SHIFT_SEED))
     views = trained("why_shift", jobs, t("evidence.shift_invite"))
     experiment_views.drawn(views, jobs, partial(show_shifted, views))
-    limits("shift")
+    st.markdown(prose(CHAPTER, "shift_limits"))
     url.save(FIELDS)
 
 
@@ -485,7 +479,7 @@ def show_shifted(views: Views) -> None:
         return
     seed, shift, ones = url.value(SHIFT_SEED), url.value(SHIFT), url.value(ONES)
     by_shift = shares(seed, end, tuple(figures.SHIFTS.tolist()), (ones,))
-    by_mix = shares(seed, end, (shift,), tuple(range(SIZE + 1)))
+    by_mix = shares(seed, end, (shift,), tuple(figures.MIXES.tolist()))
     now = shares(seed, end, (shift,), (ones,))
     words, places = group("why_shift_figure"), figures.shift_places()
     picture = Picture(
@@ -496,10 +490,9 @@ def show_shifted(views: Views) -> None:
         caption=t("evidence.shift_caption", **places),
         formats=figures.SHIFT_FORMATS,
     )
-    mixes = np.arange(SIZE + 1)
     knobs = [
         knob(SHIFT, figures.SHIFTS, changes_of(by_shift, figures.SHIFTS.tolist(), (ones,))),
-        knob(ONES, mixes, changes_of(by_mix, (shift,), mixes.tolist())),
+        knob(ONES, figures.MIXES, changes_of(by_mix, (shift,), figures.MIXES.tolist())),
     ]
     live_chart(picture, knobs, key="why_shift_chart", fields=[SHIFT, ONES])
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -514,15 +507,10 @@ def show_shifted(views: Views) -> None:
 @st.cache_data(max_entries=256, show_spinner=False)
 def shares(
     seed: int, _end: Finished, shifts: tuple[float, ...], mixes: tuple[int, ...]
-) -> np.ndarray:
+) -> FloatArray:
     """Accuracies with running and with batch statistics: of every mix, every shift, (rows, 2)."""
-    return np.array(
-        [
-            accuracies(_end.network, _end.running, batches, shift)
-            for batches in map(batches_of, mixes)
-            for shift in shifts
-        ]
-    )
+    batches = [batches_of(ones) for ones in mixes]
+    return accuracies(_end.network, _end.running, batches, shifts)
 
 
 @st.cache_data(max_entries=SIZE + 1, show_spinner=False)
@@ -532,7 +520,7 @@ def batches_of(ones: int) -> TestBatches:
     return mixed_batches(x, labels, ones, size=SIZE, count=BATCHES, seed=0)
 
 
-def changes_of(found: np.ndarray, shifts: Sequence[float], mixes: Sequence[int]) -> list:
+def changes_of(found: FloatArray, shifts: Sequence[float], mixes: Sequence[int]) -> list:
     pairs = [(ones, shift) for ones in mixes for shift in shifts]
     return figures.shift_changes(
         [batches_of(ones) for ones, _ in pairs],
@@ -542,7 +530,7 @@ def changes_of(found: np.ndarray, shifts: Sequence[float], mixes: Sequence[int])
     )
 
 
-def shift_table(cases: Sequence[np.ndarray]) -> None:
+def shift_table(cases: Sequence[FloatArray]) -> None:
     """All four prepared cases, whatever the knobs say."""
     st.table(
         {
@@ -556,7 +544,7 @@ def shift_table(cases: Sequence[np.ndarray]) -> None:
     )
 
 
-def shift_sentences(cases: Sequence[np.ndarray]) -> list[str]:
+def shift_sentences(cases: Sequence[FloatArray]) -> list[str]:
     """Whether the batch's statistics help against the shift, and harm with one class."""
     by_name = dict(zip(SHIFT_PRESETS, cases, strict=True))
     said = []
@@ -574,7 +562,7 @@ def shift_sentences(cases: Sequence[np.ndarray]) -> list[str]:
 @st.fragment
 def deep() -> None:
     url.load(DEEP)
-    claim("depth")
+    claim(t("evidence.depth_title"), prose(CHAPTER, "depth_claim"))
     with st.container(horizontal=True):
         depths = {str(depth): str(depth) for depth in DEPTHS}
         controls.pick(DEPTH, t("evidence.depth"), depths, width="content")
@@ -597,12 +585,12 @@ def deep() -> None:
     depth_table(data_set)
     result(t("evidence.depth_result", **here))
     st.caption(t("evidence.depth_network", width=WIDTH, m=BATCH_SIZE, seeds=SEEDS))
-    limits("depth")
+    st.markdown(prose(CHAPTER, "depth_limits"))
     url.save(FIELDS)
 
 
 @st.cache_data(max_entries=2 * len(DEPTHS), show_spinner=False)
-def norms_of(data: str, depth: int) -> dict[str, np.ndarray]:
+def norms_of(data: str, depth: int) -> dict[str, FloatArray]:
     return {kind: gradient_norms(data, kind, depth, SEEDS) for kind in KINDS}
 
 

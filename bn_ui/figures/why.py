@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bn_core.along_gradient import LENGTHS, Ranges
 from bn_core.at_initialisation import KINDS
@@ -24,6 +25,7 @@ from bn_ui.figures.parts import Figure, Words
 
 WIDE_PAIR = {"x": ((0, 0.46), (0.56, 1)), "y": ((0, 1), (0, 1))}
 NARROW_PAIR = {"x": ((0, 1), (0, 1)), "y": ((0.57, 1), (0, 0.43))}
+_LEAST_SPAN = 5.0  # end over beginning of a logarithmic axis
 _STILL = {"itemclick": False, "itemdoubleclick": False}
 
 
@@ -61,8 +63,8 @@ def _log_axis(domain: Sequence[float], title: str, low: float, high: float, **mo
 
 
 def _around(low: float, high: float, margin: float = 0.06) -> tuple[float, float]:
-    """Limits of a logarithmic axis around these values."""
-    room = (high / low) ** margin if high > low else 1.5
+    """Limits of a logarithmic axis around these values, wide enough for two ticks."""
+    room = max((high / low) ** margin, (_LEAST_SPAN * low / high) ** 0.5)
     return low / room, high * room
 
 
@@ -87,7 +89,7 @@ def scale_figure(words: Words, swept: Mapping[str, Rescaled]) -> Figure:
     """Length of the gradient, and loss, against the factor on the weights; without the markers'
     places.
 
-    swept : of the layer with BN and of the one without, at every one of ``FACTORS``
+    swept : of `bn_core.scale_invariance.with_and_without`, with ``FACTORS``
     """
     data = [
         _line(
@@ -96,7 +98,7 @@ def scale_figure(words: Words, swept: Mapping[str, Rescaled]) -> Figure:
             _LAYER_DASHES[name],
             "" if read == "gradient" else "2",
             x=FACTORS.tolist(),
-            y=getattr(swept[name], read).tolist(),
+            y=getattr(swept[name], read)[:-1].tolist(),
             showlegend=read == "gradient",
             hovertemplate=f"{words[name]}<br>a = %{{x:.3g}}: %{{y:.4g}}<extra></extra>",
         )
@@ -111,8 +113,12 @@ def scale_figure(words: Words, swept: Mapping[str, Rescaled]) -> Figure:
     }
 
 
-def scale_changes(found: Mapping[str, Rescaled], factors: np.ndarray) -> list[Change]:
-    """Markers and numbers, a row for each factor; ``found`` holds these factors and then a = 1."""
+def scale_changes(found: Mapping[str, Rescaled], factors: ArrayLike) -> list[Change]:
+    """Markers and numbers, a row for each factor.
+
+    found : of `bn_core.scale_invariance.with_and_without`, with these factors
+    """
+    factors = np.asarray(factors, dtype=np.float64)
     column = factors[:, None]
     changes = [cells(scale_numbers(found, factors))]
     for number, (read, name) in enumerate(_MARKED):
@@ -185,8 +191,9 @@ def _marker(words: Words, name: str, read: str) -> Figure:
 def _scale_layout(
     words: Words, swept: Mapping[str, Rescaled], domains: Mapping[str, Any], height: int
 ) -> Figure:
-    lengths = np.concatenate([swept[name].gradient for name in LAYERS])
-    losses = np.concatenate([swept[name].loss for name in LAYERS])
+    lengths, losses = (
+        np.concatenate([getattr(swept[name], read) for name in LAYERS]) for read in _SCALE_READS
+    )
     axes: Figure = {}
     for number, suffix in enumerate(("", "2")):
         low, high = _around(*FACTOR_RANGE, 0.02)
@@ -439,6 +446,7 @@ def _line_layout(words: Words, steps: int, domains: Mapping[str, Any], height: i
 
 SHIFT_RANGE = (0.0, 1.2)
 SHIFTS = np.array([round(0.05 * k, 2) for k in range(25)])
+MIXES = np.arange(65)  # samples of class 1 in a batch of 64
 STATISTICS = ("running", "batch")
 _STATISTICS_COLOURS = {"running": "x", "batch": "x_hat"}
 _POINTS_SPAN = (-1.2, 2.4)

@@ -98,6 +98,8 @@ def test_seeds_are_compared_as_far_as_all_have_come():
     assert found.steps.tolist() == [10]
     assert found.losses.shape == (2, 1, 3)
     assert found.medians.tolist() == [2, 3, 2]
+    assert not found.diverged.any()
+    assert races([[stretch(10, [np.nan, 2, np.inf])]]).diverged.tolist() == [True, False, True]
     assert races([*runs, []]) is None
     assert races([]) is None
 

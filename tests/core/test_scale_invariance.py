@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from bn_core.scale_invariance import departure, effective_rate, one_layer, rescaled
+from bn_core.scale_invariance import (
+    departure,
+    effective_rate,
+    one_layer,
+    rescaled,
+    with_and_without,
+)
 from bn_core.training import trained
 from bn_core.training_config import TrainingConfig
 
@@ -79,3 +85,10 @@ def test_norms_grow_without_decay_and_shrink_with_it():
         norms[decay] = np.array([snapshot.weight_norms for snapshot in run.snapshots])[:, :2]
     assert (np.diff(norms[0.0], axis=0) > -1e-6).all()
     assert (norms[0.01][-1] < 0.9 * norms[0.01][0]).all()
+
+
+def test_both_layers_and_the_reference():
+    found = with_and_without(one_layer(2), [3.0], eps=1e-5)
+    for name, layer in (("bn", one_layer(2)), ("plain", one_layer(2).without())):
+        right = rescaled(layer, [3.0, 1.0], eps=1e-5)
+        np.testing.assert_array_equal(found[name].loss, right.loss)

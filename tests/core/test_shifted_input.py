@@ -49,14 +49,14 @@ def test_accuracies_are_those_of_an_evaluation(end, ones):
     x, labels = found.shifted(0.3).reshape(-1, 2), found.labels.ravel()
     running = evaluated(end.network, x, labels, end.running).accuracy
     batch = evaluated(end.network, x, labels, batch_size=64).accuracy
-    assert accuracies(end.network, end.running, found, 0.3) == (running, batch)
+    rows = accuracies(end.network, end.running, [found], [0.0, 0.3])
+    assert rows.shape == (2, 2)
+    assert rows[1].tolist() == [running, batch]
 
 
 def test_batch_statistics_take_a_shift_away_and_are_misled_by_one_class(end):
-    usual, moved, one = (
-        accuracies(end.network, end.running, batches(ones), shift)
-        for ones, shift in ((32, 0.0), (32, 0.6), (64, 0.0))
-    )
+    rows = accuracies(end.network, end.running, [batches(32), batches(64)], [0.0, 0.6])
+    usual, moved, one, _ = rows.tolist()
     assert usual[1] == moved[1] > 0.9
     assert moved[0] < 0.8 < usual[0]
     assert one[1] < 0.7 < 0.9 < one[0]

@@ -24,6 +24,7 @@ from bn_core.in_use import folded_unit
 from bn_core.misprint import ZERO, check_misprint, disagreement
 from bn_core.mistakes import BUGS
 from bn_core.running import initial_weight, noise_ratio, running_curves, stream
+from bn_core.scale_invariance import one_layer, rescaled
 from bn_core.step_sizes import RIGHT, STEPS, check_batch
 from bn_core.training import trained
 from bn_core.training_config import TrainingConfig
@@ -45,6 +46,7 @@ from tests.ui.test_inference import opened as inference_opened
 from tests.ui.test_small_batch import (
     arrived,
 )
+from tests.ui.test_why import opened as why_opened
 
 NOTEBOOK_KEYS = {"cells", "metadata", "nbformat", "nbformat_minor"}
 FLOAT = re.compile(r"[-+]?(\d+\.?\d*(e[-+]?\d+)?|nan|inf)%?$")
@@ -483,12 +485,43 @@ def test_the_folded_unit(lang: str):
     assert_folded(run_here(script(inference(0, fold=True).torch)))
 
 
+# ---- why it works -------------------------------------------------------------------------------
+
+SCALED = [(one_layer(1), 2.0, 1e-5), (one_layer(7), 0.05, 0.0), (one_layer(3), 20.0, 1e-12)]
+
+
+def assert_scaled(output: str, number: int) -> None:
+    layer, factor, eps = SCALED[number]
+    found = printed(output)
+    for name, each in (("bn", layer), ("plain", layer.without())):
+        right = rescaled(each, [factor, 1.0], eps=eps)
+        assert_printed(found[f"loss_{name}"], right.loss[0])
+        assert_printed(found[f"gradient_{name}"], right.gradient[0])
+        assert_printed(found[f"ratio_{name}"], right.gradient[0] / right.gradient[1])
+        for quantity, value in (("moved", right.moved[0]), ("along", right.along[0])):
+            if abs(value) > 1e-9:
+                assert_printed(found[f"{quantity}_{name}"], value)
+            else:  # a zero that is rounded differently
+                assert abs(found[f"{quantity}_{name}"].item()) < 1e-9
+
+
+@pytest.mark.parametrize("number", range(len(SCALED)))
+class TestWhy:
+    def test_numpy(self, lang: str, number: int):
+        assert_scaled(run(script(take_along.why(*SCALED[number]).numpy)), number)
+
+    def test_torch(self, lang: str, number: int):
+        """Automatic differentiation finds the gradient that the page has."""
+        pytest.importorskip("torch")
+        assert_scaled(run_here(script(take_along.why(*SCALED[number]).torch)), number)
+
+
 # ---- PyTorch by itself --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "chapter",
-    ["forward", "backward", "gradient_check", "distributions", "training", "inference"],
+    ["forward", "backward", "gradient_check", "distributions", "training", "inference", "why"],
 )
 def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str):
     pytest.importorskip("torch")
@@ -501,6 +534,7 @@ def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str
         "distributions": lambda: distributions("unit"),
         "training": lambda: take_along.training(training_config("tanh")),
         "inference": lambda: inference(0, fold=True),
+        "why": lambda: take_along.why(*SCALED[0]),
     }[chapter]()
     assert run(script(made.torch)) == run_here(script(made.torch))
 
@@ -516,6 +550,7 @@ PROGRAMS: dict[str, Callable[[], TakeAlong]] = {
     "training": lambda: take_along.training(training_config("relu, skips")),
     "inference": lambda: inference(1),
     "inference, folded": lambda: inference(3, fold=True),
+    "why": lambda: take_along.why(*SCALED[1]),
 }
 
 
@@ -638,7 +673,7 @@ def test_numbers_are_written_in_full(values: np.ndarray):
 def test_every_comment_and_section_is_used(lang: str):
     """Words that no program says are words to be deleted."""
     source = "".join(p.read_text("utf-8") for p in Path(take_along.__file__).parent.glob("*.py"))
-    chapters = ("forward", "backward", "gradient_check", "distributions", "inference")
+    chapters = ("forward", "backward", "gradient_check", "distributions", "inference", "why")
     for key in text.group("code_comments"):
         name, by_chapter, by_step = f"#: {key}\n", "about_$chapter", "of_$name"
         known = (key.startswith("about_") and key[6:] in chapters and by_chapter in source) or (
@@ -659,6 +694,7 @@ PAGES: dict[str, Callable[..., AppTest]] = {
     "backward": lambda **query: arrived("backward", **query),
     "gradient_check": gradient_check_opened,
     "inference": inference_opened,
+    "why": why_opened,
 }
 
 
