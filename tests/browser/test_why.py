@@ -13,6 +13,9 @@ from tests.browser.driving import Lab, read_number
 pytestmark = pytest.mark.browser
 
 KEY = "why_a"
+TOO_WIDE = """() => [...document.querySelectorAll('html, [data-testid=stMain], .bn-live, .katex')]
+    .filter((e) => e.scrollWidth > e.clientWidth || e.getBoundingClientRect().right > 390)
+    .map((e) => [e.tagName, e.className, e.scrollWidth, e.clientWidth])"""
 
 
 def opened(lab: Callable[..., Lab], query: str = "", lang: str = "en", **options: bool) -> Lab:
@@ -60,9 +63,4 @@ def test_a_race_is_run_on_a_phone(lab: Callable[..., Lab]):
             "[...document.querySelectorAll('.bn-figure')]"
             f".some((f) => f.data && f.data.some((t) => t.name === '{noisy}'))"
         )
-        wide = tab.page.evaluate(
-            """() => [...document.querySelectorAll('html, [data-testid=stMain], .bn-live, .katex')]
-                .filter((e) => e.scrollWidth > e.clientWidth || e.getBoundingClientRect().right > 390)
-                .map((e) => [e.tagName, e.className, e.scrollWidth, e.clientWidth])"""
-        )
-        assert not wide
+        assert not tab.page.evaluate(TOO_WIDE)
