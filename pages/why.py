@@ -265,7 +265,7 @@ def show_decay(views: Views) -> None:
     strongest, none = ends[DECAYS[-1]], ends[DECAYS[0]]
     shrank = strongest[-1] < strongest[0] and strongest[-1] < none[-1]
     decay_table(runs, layer, rate)
-    result(t(f"evidence.decay_{'shrank' if shrank else 'did_not'}"))
+    result(lines[0], lines[-1], t(f"evidence.decay_{'shrank' if shrank else 'did_not'}"))
 
 
 def decay_table(runs: Mapping[float, Sequence[Snapshot]], layer: int, rate: float) -> None:

@@ -44,7 +44,7 @@ def _legend(top: int) -> Figure:
     """Names above the panels, and room for them."""
     made = parts.legend()
     made["legend"] |= _STILL
-    return made | {"margin": {"l": 58, "r": 12, "t": top, "b": 42}}
+    return made | {"margin": {"l": 58, "r": 24, "t": top, "b": 42}}
 
 
 def _log_axis(domain: Sequence[float], title: str, low: float, high: float, **more: Any) -> Figure:

@@ -68,6 +68,8 @@ def test_ranges_grow_with_the_length():
     found = ranges([look([0.8, 3.0, 0.5], [2.0])])
     assert found.low[:3, 0].tolist() == [0.8, 0.8, 0.5]
     assert found.high[:3, 0].tolist() == [1.0, 3.0, 3.0]
+    here_and_back = Along(0, 1.0, 1.0, np.ones(len(LENGTHS)), np.linspace(3, 0, len(LENGTHS)))
+    assert (ranges([here_and_back]).change == 3).all()
     beyond = ranges([look([0.8, np.nan], [2.0])])
     assert np.isinf(beyond.high[1, 0])
     assert beyond.low[1, 0] == 0.8
