@@ -566,6 +566,45 @@ def _layer_norm(rng: np.random.Generator) -> Number:
     )
 
 
+# ---- why it works --------------------------------------------------------------------------------
+
+
+def _scaled_gradient(rng: np.random.Generator) -> Number:
+    r"""The gradient in front of BN at aW, :math:`\|\nabla\ell(W)\|/a`."""
+    norm = float(rng.integers(2, 60)) / 10
+    a = float(rng.choice([0.1, 0.2, 0.25, 0.4, 0.5, 2, 2.5, 4, 5, 10]))
+    return Number(
+        given={"norm": norm, "a": a},
+        answer=norm / a,
+        slips={"same": norm, "multiplied": norm * a, "squared": norm / a**2},
+    )
+
+
+def _longer_weights(rng: np.random.Generator) -> Number:
+    r"""A step at right angles to W, :math:`\sqrt{\|W\|^2 + \eta^2\|g\|^2}`."""
+    norm, step = float(rng.integers(4, 40)) / 2, float(rng.integers(2, 30)) / 2
+    return Number(
+        given={"norm": norm, "step": step},
+        answer=float(np.hypot(norm, step)),
+        slips={"added": norm + step, "subtracted": norm - step, "same": norm},
+    )
+
+
+def _effective_rate(rng: np.random.Generator) -> Number:
+    r"""How :math:`\eta/\|W\|^2` grows as the weights get shorter."""
+    after = float(rng.integers(2, 12)) / 2
+    before = after + float(rng.integers(1, 16)) / 2
+    return Number(
+        given={"before": before, "after": after},
+        answer=(before / after) ** 2,
+        slips={
+            "root": before / after,
+            "inverse": (after / before) ** 2,
+            "not_squared": after / before,
+        },
+    )
+
+
 # ---- order the steps -----------------------------------------------------------------------------
 
 
@@ -707,6 +746,9 @@ EXERCISES: Mapping[str, Make] = {
     "values_per_mean": _values_per_mean,
     "group_values": _group_values,
     "layer_norm": _layer_norm,
+    "scaled_gradient": _scaled_gradient,
+    "longer_weights": _longer_weights,
+    "effective_rate": _effective_rate,
     "order_forward": _ordering(FORWARD, ("mu", "centred", "var", "std", "x_hat", "y")),
     "order_backward": _ordering(BACKWARD, ("dx_hat", "dinv_std", "dvar", "dmu", "dx")),
     "lines_forward": _wrong_line(FORWARD_LINES, FORWARD_SLIPS),

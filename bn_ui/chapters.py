@@ -24,6 +24,7 @@ CHAPTERS = (
     Chapter("training", section="train", icon=":material/model_training:"),
     Chapter("inference", section="train", icon=":material/published_with_changes:"),
     Chapter("other_norms", section="beyond", icon=":material/view_module:"),
+    Chapter("why", section="beyond", icon=":material/biotech:"),
     Chapter("teach", section="teach", icon=":material/school:"),
 )
 LESSONS = tuple(chapter for chapter in CHAPTERS if chapter.section != "teach")  # for learners

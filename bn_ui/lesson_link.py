@@ -38,6 +38,7 @@ PREDICTIONS: Mapping[str, str] = {
     "inference": "port",
     "whitening": "tilted",
     "other_norms": "two",
+    "why": "doubled",
 }
 _SYNTHETIC = {"dist_source": "synthetic", "dist_feature": "1"}
 _SCENES: Mapping[str, Mapping[str, str]] = {

@@ -14,6 +14,7 @@ from bn_ui.take_along.scale_shift import scale_shift
 from bn_ui.take_along.steps import backward, forward
 from bn_ui.take_along.training import training
 from bn_ui.take_along.whitening import whitening
+from bn_ui.take_along.why import why
 
 __all__ = [
     "TakeAlong",
@@ -29,4 +30,5 @@ __all__ = [
     "take_along",
     "training",
     "whitening",
+    "why",
 ]

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bn_core import backward_train, forward_train, numerical_gradient
-from bn_core.descent import descend
+from bn_core.descent import descend, stepped
+from bn_core.network import backward, forward, initial_network
 from bn_core.upstream import half_squared_error, linear_loss, random_gradient
 
 RATES = (0.0, 0.1, 0.7)
@@ -71,3 +72,22 @@ def test_nothing_that_came_in_is_modified():
     descend(fwd, grads, [1.0], loss).gamma[0, 0] = 99
     for old, now in zip(before, (fwd.gamma, fwd.beta, fwd.y, grads.dgamma), strict=True):
         np.testing.assert_array_equal(old, now)
+
+
+def test_a_step_of_a_whole_network():
+    """Every parameter moves by the rate times its gradient; what is not there stays away."""
+    network = initial_network(
+        (3, 4, 2), activation="tanh", batch_norm=True, linear_output=True, seed=1
+    )
+    rng = np.random.default_rng(0)
+    records = forward(network, rng.normal(size=(6, 3)))
+    gradients = backward(network, records, rng.normal(size=(6, 2)))
+    before = network.layers[0].weight.copy()
+    after = stepped(network, gradients, 0.3)
+    np.testing.assert_array_equal(network.layers[0].weight, before)
+    for now, then, slope in zip(after.layers, network.layers, gradients.layers, strict=True):
+        for name in ("weight", "bias", "gamma", "beta"):
+            found, start = getattr(now, name), getattr(then, name)
+            assert (found is None) == (start is None)
+            if start is not None:
+                np.testing.assert_array_equal(found, start - 0.3 * getattr(slope, name))

@@ -222,6 +222,35 @@ def by_features(given):
     return forward_train(column(given["x"]), eps=0.0).x_hat[0, 0]
 
 
+def in_front_of_bn(length):
+    """Weights of this length, and the length of the gradient there of some loss behind BN."""
+    rng = np.random.default_rng(0)
+    x, weight, dy = rng.normal(size=(6, 3)), rng.normal(size=(3, 1)), rng.normal(size=(6, 1))
+    weight *= length / np.linalg.norm(weight)
+    gradient = x.T @ backward_train(dy, forward_train(x @ weight, eps=0.0)).dx
+    return weight, gradient
+
+
+def scaled_gradient(given):
+    lengths = [np.linalg.norm(in_front_of_bn(length)[1]) for length in (1.0, given["a"])]
+    return given["norm"] * lengths[1] / lengths[0]
+
+
+def longer_weights(given):
+    weight, gradient = in_front_of_bn(given["norm"])
+    return np.linalg.norm(weight - given["step"] * gradient / np.linalg.norm(gradient))
+
+
+def effective_rate(given):
+    """By how much further one step of a small η turns the shorter weights."""
+
+    def turned(length):
+        weight, gradient = in_front_of_bn(length)
+        return np.linalg.norm(gradient) / np.linalg.norm(weight)
+
+    return turned(given["after"]) / turned(given["before"])
+
+
 OTHERWISE = {
     "largest": largest,
     "eps_floor": eps_floor,
@@ -244,6 +273,9 @@ OTHERWISE = {
     "values_per_mean": values_per_mean,
     "group_values": group_values,
     "layer_norm": by_features,
+    "scaled_gradient": scaled_gradient,
+    "longer_weights": longer_weights,
+    "effective_rate": effective_rate,
 }
 
 

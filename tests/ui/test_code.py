@@ -28,6 +28,7 @@ from bn_core.misprint import ZERO, check_misprint, disagreement
 from bn_core.mistakes import BUGS
 from bn_core.norms import SHARES, sharing
 from bn_core.running import initial_weight, noise_ratio, running_curves, stream
+from bn_core.scale_invariance import one_layer, rescaled
 from bn_core.step_sizes import RIGHT, STEPS, check_batch
 from bn_core.training import trained
 from bn_core.training_config import TrainingConfig
@@ -52,6 +53,7 @@ from tests.ui.test_small_batch import (
     arrived,
 )
 from tests.ui.test_whitening import opened as whitening_opened
+from tests.ui.test_why import opened as why_opened
 
 NOTEBOOK_KEYS = {"cells", "metadata", "nbformat", "nbformat_minor"}
 FLOAT = re.compile(r"[-+]?(\d+\.?\d*(e[-+]?\d+)?|nan|inf)%?$")
@@ -603,6 +605,37 @@ class TestScaleShift:
         assert_scaled(run_here(script(scale_shift(name).torch)), name)
 
 
+# ---- why it works -------------------------------------------------------------------------------
+
+SCALED = [(one_layer(1), 2.0, 1e-5), (one_layer(7), 0.05, 0.0), (one_layer(3), 20.0, 1e-12)]
+
+
+def assert_invariant(output: str, number: int) -> None:
+    layer, factor, eps = SCALED[number]
+    found = printed(output)
+    for name, each in (("bn", layer), ("plain", layer.without())):
+        right = rescaled(each, [factor, 1.0], eps=eps)
+        assert_printed(found[f"loss_{name}"], right.loss[0])
+        assert_printed(found[f"gradient_{name}"], right.gradient[0])
+        assert_printed(found[f"ratio_{name}"], right.gradient[0] / right.gradient[1])
+        for quantity, value in (("moved", right.moved[0]), ("along", right.along[0])):
+            if abs(value) > 1e-9:
+                assert_printed(found[f"{quantity}_{name}"], value)
+            else:  # a zero that is rounded differently
+                assert abs(found[f"{quantity}_{name}"].item()) < 1e-9
+
+
+@pytest.mark.parametrize("number", range(len(SCALED)))
+class TestWhy:
+    def test_numpy(self, lang: str, number: int):
+        assert_invariant(run(script(take_along.why(*SCALED[number]).numpy)), number)
+
+    def test_torch(self, lang: str, number: int):
+        """Automatic differentiation finds the gradient that the page has."""
+        pytest.importorskip("torch")
+        assert_invariant(run_here(script(take_along.why(*SCALED[number]).torch)), number)
+
+
 # ---- PyTorch by itself --------------------------------------------------------------------------
 
 
@@ -618,6 +651,7 @@ class TestScaleShift:
         "whitening",
         "other_norms",
         "scale_shift",
+        "why",
     ],
 )
 def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str):
@@ -634,6 +668,7 @@ def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str
         "inference": lambda: inference(0, fold=True),
         "whitening": lambda: take_along.whitening(*CLOUDS["opening"]),
         "other_norms": lambda: other_norms("two"),
+        "why": lambda: take_along.why(*SCALED[0]),
     }[chapter]()
     assert run(script(made.torch)) == run_here(script(made.torch))
 
@@ -652,6 +687,7 @@ PROGRAMS: dict[str, Callable[[], TakeAlong]] = {
     "inference, folded": lambda: inference(3, fold=True),
     "whitening": lambda: take_along.whitening(*CLOUDS["opening"]),
     "other_norms": lambda: other_norms("eight"),
+    "why": lambda: take_along.why(*SCALED[1]),
 }
 
 
@@ -783,6 +819,7 @@ def test_every_comment_and_section_is_used(lang: str):
         "whitening",
         "other_norms",
         "scale_shift",
+        "why",
     )
     for key in text.group("code_comments"):
         name, by_chapter, by_step = f"#: {key}\n", "about_$chapter", "of_$name"
@@ -807,6 +844,7 @@ PAGES: dict[str, Callable[..., AppTest]] = {
     "whitening": whitening_opened,
     "other_norms": other_norms_opened,
     "scale_shift": scale_shift_opened,
+    "why": why_opened,
 }
 
 
