@@ -22,6 +22,8 @@ CHAPTERS = (
     Chapter("training", section="train", icon=":material/model_training:"),
     Chapter("inference", section="train", icon=":material/published_with_changes:"),
     Chapter("teach", section="teach", icon=":material/school:"),
+    Chapter("glossary", section="look_up", icon=":material/dictionary:"),
 )
-LESSONS = tuple(chapter for chapter in CHAPTERS if chapter.section != "teach")  # for learners
+BESIDE = ("teach", "look_up")  # sections that hold no lessons: nothing is asked there
+LESSONS = tuple(chapter for chapter in CHAPTERS if chapter.section not in BESIDE)
 HOME = "distributions"  # what "/" shows
