@@ -26,10 +26,11 @@ from bn_core.running import TRUE_MEAN, TRUE_VAR, Stream, initial_weight, stream
 from bn_core.training import Finished
 from bn_core.training_config import TrainingConfig
 from bn_core.training_data import TrainingData, training_data
-from bn_ui import controls, present, share, url
+from bn_ui import controls, inference_network, present, share, url
 from bn_ui import take_along as programs
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import inference as figures
+from bn_ui.inference_network import BATCH_SIZE, DEPTH, TRAIN_SIZE, WIDTH, settings
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import number_tex, number_text, shown
 from bn_ui.predict import predict, verdict
@@ -56,9 +57,9 @@ SEED = url.integer("inf_seed", 0, 0, 9999)
 STREAM = (ALPHA, SIZE, COUNT, STORED, SEED)
 # The trained network.
 TRAINED_ALPHAS = ("0.1", "0.03", "0.01", "0.003")
-TRAINED_ALPHA = url.choice("inf_train_alpha", "0.01", TRAINED_ALPHAS)
-TRAINED_STEPS = ("50", "100", "200", "400", "800")
-TRAINED_COUNT = url.choice("inf_train_steps", "100", TRAINED_STEPS)
+TRAINED_ALPHA = url.choice("inf_train_alpha", inference_network.ALPHA, TRAINED_ALPHAS)
+TRAINED_STEPS = tuple(sorted(inference_network.STEPS, key=int))
+TRAINED_COUNT = url.choice("inf_train_steps", inference_network.STEPS[0], TRAINED_STEPS)
 TRAINED_SEED = url.integer("inf_train_seed", 0, 0, 99)
 TRAINED = (TRAINED_ALPHA, TRAINED_COUNT, TRAINED_SEED)
 # Batch-mates.
@@ -68,7 +69,6 @@ COMPANY_SIZE = url.choice("inf_mates", "16", COMPANY_SIZES)
 DRAW = url.integer("inf_draw", 0, 0, 9999)
 MATES = (SAMPLE, COMPANY_SIZE, DRAW)
 # Folding.
-DEPTH, WIDTH = 5, 32
 LAYER = url.integer("inf_layer", 1, 1, DEPTH)
 UNIT = url.integer("inf_unit", 1, 1, WIDTH)
 UNITS = (LAYER, UNIT)
@@ -79,7 +79,6 @@ UPDATES = url.switch("inf_updates", True)
 FROZEN = (AFFINE, USES, UPDATES)
 FIELDS = (*STREAM, *TRAINED, *MATES, *UNITS, *FROZEN, QUIZ_SEED)
 
-BATCH_SIZE = 64
 DRAWS = 20
 POLL_SECONDS = 0.4
 NOTICEABLE = 0.02  # accuracies closer than this are called the same
@@ -230,21 +229,8 @@ class Result(NamedTuple):
 
 
 def config() -> TrainingConfig:
-    return TrainingConfig(
-        data="spirals",
-        train_size=1000,
-        batch_size=BATCH_SIZE,
-        depth=DEPTH,
-        width=WIDTH,
-        activation="relu",
-        learning_rate=0.1,
-        momentum=0.9,
-        steps=int(url.value(TRAINED_COUNT)),
-        moments=2,
-        seed=url.value(TRAINED_SEED),
-        dtype="float64",
-        bn_momentum=float(url.value(TRAINED_ALPHA)),
-    )
+    alpha, steps = float(url.value(TRAINED_ALPHA)), int(url.value(TRAINED_COUNT))
+    return settings(alpha, steps, url.value(TRAINED_SEED))
 
 
 @st.fragment
@@ -324,7 +310,7 @@ def wait(job: Job) -> None:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def result(key: str, _finished: Finished) -> Result:
-    data = training_data("spirals").first(1000)
+    data = training_data("spirals").first(TRAIN_SIZE)
     return Result(key, _finished, recalibrated(_finished.network, data.x), data)
 
 

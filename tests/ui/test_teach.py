@@ -12,11 +12,12 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bn_ui import lesson_link, share
+from bn_ui import lesson_link, prepare, presets_training, share, url
 from bn_ui.chapters import CHAPTERS
 from bn_ui.figures import teach as figures
 from bn_ui.lesson_link import PREDICTIONS, SCENES, Lesson, plan_lessons, scene
 from bn_ui.questions import answer_key
+from bn_ui.runs.networks import job
 from bn_ui.small_batch import BACKWARD_BATCH, PRESETS
 from bn_ui.text import LANGUAGES, labels, questions, sections
 from tests.first_uses import unmarked
@@ -334,6 +335,27 @@ def test_a_prepared_link_opens_what_it_says(name: str):
     assert_opens(made.chapter, made.query())
 
 
+def test_a_tie_is_what_the_chapters_own_menu_sets():
+    there = arrived("training", revealed="1")
+    checked(there.selectbox(key="train_preset").set_value("tie").run())
+    again = arrived("training", **plan_lessons()["tie"].query())
+    assert dict(there.query_params) == dict(again.query_params)
+
+
+@pytest.mark.parametrize("name", ["train", "tie", "use", "late"])
+def test_what_a_lesson_trains_is_trained_beforehand(name: str, monkeypatch: pytest.MonkeyPatch):
+    """By ``make warm``: the settings of the link, as the chapter reads them."""
+    lesson = plan_lessons()[name]
+    linked = lesson.parameters
+    monkeypatch.setattr(url, "value", lambda field: field.from_link(linked.get(field.key)))
+    page = definitions(lesson.chapter)
+    if lesson.chapter == "training":
+        wanted = presets_training.pair(page.settings())
+    else:
+        wanted = (job(page.config()),)
+    assert {each.key for each in wanted} <= {each.key for each in prepare.jobs()}
+
+
 def plan_shown(app: AppTest) -> str:
     """The lesson that the page prints: what has links to be handed on, which name their version."""
     (shown,) = (m.value for m in app.markdown if re.search(r"]\([^)]*\bv=1", m.value))
@@ -366,17 +388,26 @@ def test_the_prose_names_what_is_on_the_pages(lang: str):
         "presets.deep",
         "player.practice",
         "player.levels_two",
+        "training.train",
+        "training_presets.opening",
+        "training_presets.tie",
+        "inference.preset_torch",
+        "inference.preset_port",
+        "inference.ways_title",
         "teach_phone.look",
         "teach_phone.steps",
         "teach_phone.quiz",
     ):
-        assert words[key].rstrip("?？") in text, key
+        assert words[key].rstrip("?？").casefold() in text.casefold(), key
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize(
     ("plan", "voted"),
-    [("plan_45", ("distributions",)), ("plan_90", ("backward", "gradient_check"))],
+    [
+        ("plan_45", ("distributions", "training")),
+        ("plan_90", ("backward", "gradient_check", "inference")),
+    ],
 )
 def test_where_hands_are_counted_the_question_is_named(lang: str, plan: str, voted: tuple[str]):
     text = sections(lang, "teach")[plan]
