@@ -1,6 +1,7 @@
 """Training and inference: running statistics, three ways to evaluate, batch-mates, folding,
 frozen BN."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -8,8 +9,9 @@ from typing import NamedTuple
 import streamlit as st
 
 from bn_core.in_use import (
-    COMBINATIONS,
     FROZEN_CONFIG,
+    FoldedUnit,
+    Lag,
     Moved,
     Switches,
     folded_unit,
@@ -216,6 +218,18 @@ def download(batches: Stream) -> None:
     csv_button(t("frame.download_csv"), f"batch-normalization-{CHAPTER}", make, "inf_csv")
 
 
+def file_of(
+    experiment: str, header: Mapping[str, str], rows: Callable[[], Iterable[Sequence[object]]]
+) -> None:
+    """A button for the numbers of one of the experiments below, in full precision."""
+    filename = f"batch-normalization-{CHAPTER}-{experiment}"
+
+    def make() -> bytes:
+        return csv_bytes(list(header.values()), rows())
+
+    csv_button(t("frame.download_csv"), filename, make, f"inf_{experiment}_csv")
+
+
 # ---- one trained network ------------------------------------------------------------------------
 
 
@@ -348,6 +362,9 @@ def show_ways(found: Result) -> None:
         caption=t("inference.ways_caption", **here),
     )
     live_chart(picture, key="inf_ways_chart")
+    behind = lags(found.finished.running, found.recomputed)
+    words_ = group("ways_figure") | group("ways_rows")
+    file_of("ways", group("ways_csv"), lambda: figures.ways_rows(words_, evaluations, behind))
     gain = evaluations["recomputed"].accuracy - evaluations["running"].accuracy
     points = f"{100 * abs(gain):.1f}"
     if gain > NOTICEABLE:
@@ -356,12 +373,11 @@ def show_ways(found: Result) -> None:
         st.markdown(t("inference.reverse", points=points))
     else:
         st.markdown(t("inference.no_gap", points=points))
-    lag_table(found)
+    lag_table(behind)
 
 
-def lag_table(found: Result) -> None:
+def lag_table(table: Sequence[Lag]) -> None:
     """Where the running statistics of each layer are, seen from the recomputed ones."""
-    table = lags(found.finished.running, found.recomputed)
     st.table(
         {
             t("inference.lag_layer"): [str(n) for n, _ in enumerate(table, 1)],
@@ -418,6 +434,7 @@ def mates(found: Result) -> None:
         caption=t("inference.mates_caption", **here),
     )
     live_chart(picture, key="inf_mates_chart")
+    file_of("mates", group("mates_csv"), lambda: figures.mates_rows(company))
     url.save(FIELDS)
 
 
@@ -437,7 +454,8 @@ def fold(found: Result) -> None:
     with st.container(horizontal=True):
         layer = controls.number(LAYER, t("inference.layer", all=DEPTH), 1, DEPTH, width=128)
         unit = controls.number(UNIT, t("inference.unit", all=WIDTH), 1, WIDTH, width=128)
-    show_unit(found, layer, unit)
+    number = folded_unit(trained, running, layer - 1, unit - 1)
+    show_unit(number, layer, unit)
     first = found.data.held_out_x[:BATCH_SIZE]
     other = found.data.held_out_x[BATCH_SIZE : 2 * BATCH_SIZE]
     errors = folding_errors(trained, running, first, other)
@@ -458,12 +476,13 @@ def fold(found: Result) -> None:
             apart=number_text(errors.batch, 3),
         )
     )
+    words_ = group("fold_rows")
+    file_of("fold", group("fold_csv"), lambda: figures.fold_rows(words_, number, errors))
     url.save(FIELDS)
 
 
-def show_unit(found: Result, layer: int, unit: int) -> None:
+def show_unit(u: FoldedUnit, layer: int, unit: int) -> None:
     """One unit with its numbers: the formula, filled in."""
-    u = folded_unit(found.finished.network, found.finished.running, layer - 1, unit - 1)
     numbers = {
         "gamma": u.gamma,
         "beta": u.beta,
@@ -518,6 +537,8 @@ def frozen() -> None:
         )
     )
     frozen_table(moved, chosen)
+    words_ = group("frozen_rows")
+    file_of("frozen", group("frozen_csv"), lambda: figures.frozen_rows(words_, moved))
     url.save(FIELDS)
 
 
@@ -528,28 +549,16 @@ def name_of(s: Switches) -> str:
 
 
 def frozen_table(moved: dict[Switches, Moved], chosen: Switches) -> None:
-    def affine(s: Switches) -> str:
-        text = t("inference.learned") if s.train_affine else t("inference.fixed")
-        return t("inference.marked", text=text) if s == chosen else text
-
-    def number(value: float) -> str:
-        return number_text(value, 2)
-
-    rows = COMBINATIONS
+    """What the file holds, rounded; the row of the switches as they are set is marked."""
+    columns = list(zip(*figures.frozen_rows(group("frozen_rows"), moved), strict=True))
+    first, *settings_, affine, running, weight = columns
+    marked = [
+        t("inference.marked", text=text) if switches == chosen else text
+        for switches, text in zip(moved, first, strict=True)
+    ]
+    numbers = [[number_text(value, 2) for value in column] for column in (affine, running, weight)]
     st.table(
-        {
-            t("inference.column_affine"): [affine(s) for s in rows],
-            t("inference.column_uses"): [
-                t("inference.column_batch") if s.use_batch else t("inference.column_running")
-                for s in rows
-            ],
-            t("inference.column_updates"): [
-                t("inference.moving") if s.update_running else t("inference.still") for s in rows
-            ],
-            t("inference.moved_affine"): [number(moved[s].affine) for s in rows],
-            t("inference.moved_running"): [number(moved[s].running) for s in rows],
-            t("inference.moved_weight"): [number(moved[s].weight) for s in rows],
-        },
+        dict(zip(group("frozen_csv").values(), (marked, *settings_, *numbers), strict=True)),
         hide_index=True,
         width="content",
         alt=t("inference.frozen_alt"),
