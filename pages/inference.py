@@ -363,8 +363,6 @@ def show_ways(found: Result) -> None:
     )
     live_chart(picture, key="inf_ways_chart")
     behind = lags(found.finished.running, found.recomputed)
-    words_ = group("ways_figure") | group("ways_rows")
-    file_of("ways", group("ways_csv"), lambda: figures.ways_rows(words_, evaluations, behind))
     gain = evaluations["recomputed"].accuracy - evaluations["running"].accuracy
     points = f"{100 * abs(gain):.1f}"
     if gain > NOTICEABLE:
@@ -374,6 +372,8 @@ def show_ways(found: Result) -> None:
     else:
         st.markdown(t("inference.no_gap", points=points))
     lag_table(behind)
+    words_ = group("ways_figure") | group("ways_rows")
+    file_of("ways", group("ways_csv"), lambda: figures.ways_rows(words_, evaluations, behind))
 
 
 def lag_table(table: Sequence[Lag]) -> None:
