@@ -26,6 +26,8 @@ CHAPTERS = (
     Chapter("other_norms", section="beyond", icon=":material/view_module:"),
     Chapter("why", section="beyond", icon=":material/biotech:"),
     Chapter("teach", section="teach", icon=":material/school:"),
+    Chapter("glossary", section="look_up", icon=":material/dictionary:"),
 )
-LESSONS = tuple(chapter for chapter in CHAPTERS if chapter.section != "teach")  # for learners
+BESIDE = ("teach", "look_up")  # sections that hold no lessons: nothing is asked there
+LESSONS = tuple(chapter for chapter in CHAPTERS if chapter.section not in BESIDE)
 HOME = "distributions"  # what "/" shows

@@ -55,6 +55,13 @@ def several(field: Field, label: str, names: Mapping[str, str], **options: Any) 
     return url.value(field)
 
 
+def line(field: Field, label: str, most: int, **options: Any) -> str:
+    """A line of text."""
+    settle(field, url.value(field))
+    st.text_input(label, key=field.key, max_chars=most, **options)
+    return url.value(field)
+
+
 def settle(field: Field, value: Any) -> None:
     """Put a valid value where the widget will look, just before it is drawn.
 

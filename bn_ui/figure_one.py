@@ -54,7 +54,7 @@ def figure_one(fields: Sequence[Field] = FIELDS) -> None:
     url.load(FIELDS)
     st.header(t("figure_one.title"), anchor=False)
     with present.part("intro", NAME):
-        st.markdown(prose("training_experiments", "figure_one"))
+        st.markdown(prose("training", "figure_one"))
     picture_column, control_column = present.columns(NAME)
     with control_column:
         _choose()
@@ -66,7 +66,7 @@ def figure_one(fields: Sequence[Field] = FIELDS) -> None:
             st.info(t("figure_one.invite", count=len(jobs)), icon=":material/play_arrow:")
         experiment_views.drawn(views, jobs, partial(_show, views))
     with present.part("reading", NAME):
-        st.markdown(prose("training_experiments", "figure_one_paper"))
+        st.markdown(prose("training", "figure_one_paper"))
     url.save(fields)
 
 

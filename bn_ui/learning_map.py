@@ -66,7 +66,7 @@ def learning_map(fields: Sequence[Field] = FIELDS, link: Link | None = None) -> 
     url.load(FIELDS)
     st.header(t("learning_map.title"), anchor=False)
     with present.part("intro", NAME):
-        st.markdown(prose("training_experiments", "map"))
+        st.markdown(prose("training", "map"))
     picture_column, control_column = present.columns(NAME)
     with control_column:
         config = _choose()

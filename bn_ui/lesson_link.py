@@ -49,6 +49,13 @@ _SCENES: Mapping[str, Mapping[str, str]] = {
     "single": {"dist_m": "1"},
 }
 SCENES = (*_SCENES, "floor")
+# An experiment of ``training`` that BN does not win.
+_TIE = {
+    "train_activation": "tanh",
+    "train_rate": "0.3",
+    "train_m": "64",
+    "train_steps": "600",
+}
 
 
 @dataclass(frozen=True)
@@ -133,4 +140,9 @@ def plan_lessons() -> dict[str, Lesson]:
         "dx": Lesson("backward", round_backward | at("backward", "dx", "worked")),
         "misprint": Lesson("backward"),
         "check": Lesson("gradient_check"),
+        # Both chapters cover what they open with; a second link of theirs goes on from there.
+        "train": Lesson("training"),
+        "tie": Lesson("training", _TIE, revealed=True),
+        "use": Lesson("inference"),
+        "late": Lesson("inference", {"inf_train_steps": "800"}, revealed=True),
     }

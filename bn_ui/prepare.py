@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bn_ui import evidence_runs, experiment_runs, presets_training
+from bn_ui import evidence_runs, experiment_runs, inference_network, presets_training
 from bn_ui.runs.jobs import Job
 from bn_ui.runs.shared import folder
 from bn_ui.runs.store import Store
@@ -11,7 +11,12 @@ from bn_ui.runs.warm import warm
 
 def jobs() -> list[Job]:
     """What takes seconds first, then what takes minutes."""
-    return [*presets_training.jobs(), *evidence_runs.jobs(), *experiment_runs.jobs()]
+    return [
+        *presets_training.jobs(),
+        *inference_network.jobs(),
+        *evidence_runs.jobs(),
+        *experiment_runs.jobs(),
+    ]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,15 @@
 """Every word a person reads, by language. The only reader of ``content/``.
 
 ``content/<language>/labels.toml`` holds labels and messages; ``content/<language>/<chapter>.md``
-holds a chapter's prose in sections that start with ``# section_name``, and ``<chapter>.toml`` its
-questions.
+holds a chapter's prose in sections that start with ``# section_name``, in the order of the page,
+and ``<chapter>.toml`` its questions. ``content/glossary.toml`` holds the glossary, both languages
+side by side.
+
+Prose has two marks of its own, which become links that open beside the page and keep its language:
+
+    [[mini-batches]]                  words that the glossary explains
+    [[vanishes|vanishing_gradient]]   ... which it does not list among those of this term
+    [the formulas](chapter:forward)   another chapter
 """
 
 from __future__ import annotations
@@ -13,12 +20,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 
 CONTENT = Path(__file__).resolve().parent.parent / "content"
 LANGUAGES = {"zh": "中文", "en": "English"}
+TAGS = {"zh": "zh-CN", "en": "en"}  # what browsers call them
 DEFAULT_LANGUAGE = "en"
+GLOSSARY = "glossary"  # the page, and the file
+MARK = re.compile(r"\[\[([^][|]+)(?:\|(\w+))?]]")
+TO_CHAPTER = re.compile(r"(?<=]\()chapter:(\w+)(?=\))")
 
 
 def browser_language() -> str:
@@ -39,13 +51,31 @@ def t(key: str, **values: object) -> str:
 
 
 def prose(chapter: str, section: str, **values: object) -> str:
-    """A section of a chapter's Markdown in this run's language."""
-    return _fill(sections(language(), chapter)[section], values)
+    """A section of a chapter's Markdown in this run's language, its marks made links."""
+    return _fill(_linked(sections(language(), chapter)[section]), values)
 
 
 def _fill(markdown: str, values: Mapping[str, object]) -> str:
     """Fill {{name}}: single braces belong to LaTeX."""
     return re.sub(r"\{\{(\w+)\}\}", lambda match: str(values[match[1]]), markdown)
+
+
+def _linked(markdown: str) -> str:
+    """Marks as links. Pointing at a word shows what it means; its link leads to the glossary."""
+
+    def to_term(mark: re.Match[str]) -> str:
+        term = marked_term(mark, language())
+        return f'[{mark[1]}]({inside(GLOSSARY, term=term.name)} "{term.says[language()]}")'
+
+    return TO_CHAPTER.sub(lambda mark: inside(mark[1]), MARK.sub(to_term, markdown))
+
+
+def inside(page: str, **parameters: str) -> str:
+    """The address of another page of this book, relative to any of them: in the same language,
+    and in projector mode if this page is."""
+    from bn_ui import url  # which is built on this module
+
+    return f"{page}?{urlencode(url.link_parameters((), to_share=True) | parameters)}"
 
 
 @cache
@@ -106,3 +136,57 @@ def questions(chapter: str, lang: str | None = None) -> dict[str, Question]:
 def _questions(lang: str, chapter: str) -> dict[str, Question]:
     tables = tomllib.loads((CONTENT / lang / f"{chapter}.toml").read_text("utf-8"))
     return {name: Question(name, **table) for name, table in tables.items()}
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of the glossary.
+
+    name, theme : its key, and that of its group
+    words : by language, its name there, then the other words by which the prose means the same
+    says : by language, what it is
+    symbol : how formulas write it
+    chapters : where it is at work besides the chapters whose prose marks it
+    """
+
+    name: str
+    theme: str
+    words: Mapping[str, tuple[str, ...]]
+    says: Mapping[str, str]
+    symbol: str
+    chapters: tuple[str, ...]
+
+
+@cache
+def glossary() -> dict[str, Term]:
+    """All terms, in their order."""
+    themes = tomllib.loads((CONTENT / f"{GLOSSARY}.toml").read_text("utf-8"))
+    return {
+        name: Term(
+            name,
+            theme,
+            {lang: tuple(entry[lang]) for lang in LANGUAGES},
+            {lang: entry[f"{lang}_says"] for lang in LANGUAGES},
+            entry.get("symbol", ""),
+            tuple(entry.get("chapters", ())),
+        )
+        for theme, entries in themes.items()
+        for name, entry in entries.items()
+    }
+
+
+def term_of(words: str, lang: str) -> str:
+    """The term that goes by these words, whatever their capitals, bold type or line breaks."""
+    return _spoken(lang)[" ".join(words.strip("*").split()).casefold()]
+
+
+@cache
+def _spoken(lang: str) -> dict[str, str]:
+    return {
+        words.casefold(): term.name for term in glossary().values() for words in term.words[lang]
+    }
+
+
+def marked_term(mark: re.Match[str], lang: str) -> Term:
+    """What a mark in the prose stands for; KeyError if nothing."""
+    return glossary()[mark[2] or term_of(mark[1], lang)]

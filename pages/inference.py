@@ -1,6 +1,7 @@
 """Training and inference: running statistics, three ways to evaluate, batch-mates, folding,
 frozen BN."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -8,8 +9,9 @@ from typing import NamedTuple
 import streamlit as st
 
 from bn_core.in_use import (
-    COMBINATIONS,
     FROZEN_CONFIG,
+    FoldedUnit,
+    Lag,
     Moved,
     Switches,
     folded_unit,
@@ -26,10 +28,11 @@ from bn_core.running import TRUE_MEAN, TRUE_VAR, Stream, initial_weight, stream
 from bn_core.training import Finished
 from bn_core.training_config import TrainingConfig
 from bn_core.training_data import TrainingData, training_data
-from bn_ui import controls, present, share, url
+from bn_ui import controls, inference_network, present, share, url
 from bn_ui import take_along as programs
 from bn_ui.export import csv_button, csv_bytes
 from bn_ui.figures import inference as figures
+from bn_ui.inference_network import BATCH_SIZE, DEPTH, TRAIN_SIZE, WIDTH, settings
 from bn_ui.live_chart import Picture, knob, live_chart
 from bn_ui.numbers import number_tex, number_text, shown
 from bn_ui.predict import predict, verdict
@@ -56,9 +59,9 @@ SEED = url.integer("inf_seed", 0, 0, 9999)
 STREAM = (ALPHA, SIZE, COUNT, STORED, SEED)
 # The trained network.
 TRAINED_ALPHAS = ("0.1", "0.03", "0.01", "0.003")
-TRAINED_ALPHA = url.choice("inf_train_alpha", "0.01", TRAINED_ALPHAS)
-TRAINED_STEPS = ("50", "100", "200", "400", "800")
-TRAINED_COUNT = url.choice("inf_train_steps", "100", TRAINED_STEPS)
+TRAINED_ALPHA = url.choice("inf_train_alpha", inference_network.ALPHA, TRAINED_ALPHAS)
+TRAINED_STEPS = tuple(sorted(inference_network.STEPS, key=int))
+TRAINED_COUNT = url.choice("inf_train_steps", inference_network.STEPS[0], TRAINED_STEPS)
 TRAINED_SEED = url.integer("inf_train_seed", 0, 0, 99)
 TRAINED = (TRAINED_ALPHA, TRAINED_COUNT, TRAINED_SEED)
 # Batch-mates.
@@ -68,7 +71,6 @@ COMPANY_SIZE = url.choice("inf_mates", "16", COMPANY_SIZES)
 DRAW = url.integer("inf_draw", 0, 0, 9999)
 MATES = (SAMPLE, COMPANY_SIZE, DRAW)
 # Folding.
-DEPTH, WIDTH = 5, 32
 LAYER = url.integer("inf_layer", 1, 1, DEPTH)
 UNIT = url.integer("inf_unit", 1, 1, WIDTH)
 UNITS = (LAYER, UNIT)
@@ -79,7 +81,6 @@ UPDATES = url.switch("inf_updates", True)
 FROZEN = (AFFINE, USES, UPDATES)
 FIELDS = (*STREAM, *TRAINED, *MATES, *UNITS, *FROZEN, QUIZ_SEED)
 
-BATCH_SIZE = 64
 DRAWS = 20
 POLL_SECONDS = 0.4
 NOTICEABLE = 0.02  # accuracies closer than this are called the same
@@ -217,6 +218,18 @@ def download(batches: Stream) -> None:
     csv_button(t("frame.download_csv"), f"batch-normalization-{CHAPTER}", make, "inf_csv")
 
 
+def file_of(
+    experiment: str, header: Mapping[str, str], rows: Callable[[], Iterable[Sequence[object]]]
+) -> None:
+    """A button for the numbers of one of the experiments below, in full precision."""
+    filename = f"batch-normalization-{CHAPTER}-{experiment}"
+
+    def make() -> bytes:
+        return csv_bytes(list(header.values()), rows())
+
+    csv_button(t("frame.download_csv"), filename, make, f"inf_{experiment}_csv")
+
+
 # ---- one trained network ------------------------------------------------------------------------
 
 
@@ -230,21 +243,8 @@ class Result(NamedTuple):
 
 
 def config() -> TrainingConfig:
-    return TrainingConfig(
-        data="spirals",
-        train_size=1000,
-        batch_size=BATCH_SIZE,
-        depth=DEPTH,
-        width=WIDTH,
-        activation="relu",
-        learning_rate=0.1,
-        momentum=0.9,
-        steps=int(url.value(TRAINED_COUNT)),
-        moments=2,
-        seed=url.value(TRAINED_SEED),
-        dtype="float64",
-        bn_momentum=float(url.value(TRAINED_ALPHA)),
-    )
+    alpha, steps = float(url.value(TRAINED_ALPHA)), int(url.value(TRAINED_COUNT))
+    return settings(alpha, steps, url.value(TRAINED_SEED))
 
 
 @st.fragment
@@ -324,7 +324,7 @@ def wait(job: Job) -> None:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def result(key: str, _finished: Finished) -> Result:
-    data = training_data("spirals").first(1000)
+    data = training_data("spirals").first(TRAIN_SIZE)
     return Result(key, _finished, recalibrated(_finished.network, data.x), data)
 
 
@@ -362,6 +362,7 @@ def show_ways(found: Result) -> None:
         caption=t("inference.ways_caption", **here),
     )
     live_chart(picture, key="inf_ways_chart")
+    behind = lags(found.finished.running, found.recomputed)
     gain = evaluations["recomputed"].accuracy - evaluations["running"].accuracy
     points = f"{100 * abs(gain):.1f}"
     if gain > NOTICEABLE:
@@ -370,12 +371,13 @@ def show_ways(found: Result) -> None:
         st.markdown(t("inference.reverse", points=points))
     else:
         st.markdown(t("inference.no_gap", points=points))
-    lag_table(found)
+    lag_table(behind)
+    words_ = group("ways_figure") | group("ways_rows")
+    file_of("ways", group("ways_csv"), lambda: figures.ways_rows(words_, evaluations, behind))
 
 
-def lag_table(found: Result) -> None:
+def lag_table(table: Sequence[Lag]) -> None:
     """Where the running statistics of each layer are, seen from the recomputed ones."""
-    table = lags(found.finished.running, found.recomputed)
     st.table(
         {
             t("inference.lag_layer"): [str(n) for n, _ in enumerate(table, 1)],
@@ -432,6 +434,7 @@ def mates(found: Result) -> None:
         caption=t("inference.mates_caption", **here),
     )
     live_chart(picture, key="inf_mates_chart")
+    file_of("mates", group("mates_csv"), lambda: figures.mates_rows(company))
     url.save(FIELDS)
 
 
@@ -451,7 +454,8 @@ def fold(found: Result) -> None:
     with st.container(horizontal=True):
         layer = controls.number(LAYER, t("inference.layer", all=DEPTH), 1, DEPTH, width=128)
         unit = controls.number(UNIT, t("inference.unit", all=WIDTH), 1, WIDTH, width=128)
-    show_unit(found, layer, unit)
+    number = folded_unit(trained, running, layer - 1, unit - 1)
+    show_unit(number, layer, unit)
     first = found.data.held_out_x[:BATCH_SIZE]
     other = found.data.held_out_x[BATCH_SIZE : 2 * BATCH_SIZE]
     errors = folding_errors(trained, running, first, other)
@@ -472,12 +476,13 @@ def fold(found: Result) -> None:
             apart=number_text(errors.batch, 3),
         )
     )
+    words_ = group("fold_rows")
+    file_of("fold", group("fold_csv"), lambda: figures.fold_rows(words_, number, errors))
     url.save(FIELDS)
 
 
-def show_unit(found: Result, layer: int, unit: int) -> None:
+def show_unit(u: FoldedUnit, layer: int, unit: int) -> None:
     """One unit with its numbers: the formula, filled in."""
-    u = folded_unit(found.finished.network, found.finished.running, layer - 1, unit - 1)
     numbers = {
         "gamma": u.gamma,
         "beta": u.beta,
@@ -532,6 +537,8 @@ def frozen() -> None:
         )
     )
     frozen_table(moved, chosen)
+    words_ = group("frozen_rows")
+    file_of("frozen", group("frozen_csv"), lambda: figures.frozen_rows(words_, moved))
     url.save(FIELDS)
 
 
@@ -542,28 +549,16 @@ def name_of(s: Switches) -> str:
 
 
 def frozen_table(moved: dict[Switches, Moved], chosen: Switches) -> None:
-    def affine(s: Switches) -> str:
-        text = t("inference.learned") if s.train_affine else t("inference.fixed")
-        return t("inference.marked", text=text) if s == chosen else text
-
-    def number(value: float) -> str:
-        return number_text(value, 2)
-
-    rows = COMBINATIONS
+    """What the file holds, rounded; the row of the switches as they are set is marked."""
+    columns = list(zip(*figures.frozen_rows(group("frozen_rows"), moved), strict=True))
+    first, *settings_, affine, running, weight = columns
+    marked = [
+        t("inference.marked", text=text) if switches == chosen else text
+        for switches, text in zip(moved, first, strict=True)
+    ]
+    numbers = [[number_text(value, 2) for value in column] for column in (affine, running, weight)]
     st.table(
-        {
-            t("inference.column_affine"): [affine(s) for s in rows],
-            t("inference.column_uses"): [
-                t("inference.column_batch") if s.use_batch else t("inference.column_running")
-                for s in rows
-            ],
-            t("inference.column_updates"): [
-                t("inference.moving") if s.update_running else t("inference.still") for s in rows
-            ],
-            t("inference.moved_affine"): [number(moved[s].affine) for s in rows],
-            t("inference.moved_running"): [number(moved[s].running) for s in rows],
-            t("inference.moved_weight"): [number(moved[s].weight) for s in rows],
-        },
+        dict(zip(group("frozen_csv").values(), (marked, *settings_, *numbers), strict=True)),
         hide_index=True,
         width="content",
         alt=t("inference.frozen_alt"),

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bn_core.in_use import Company
+from bn_core.in_use import Company, FoldedUnit, FoldingErrors, Lag, Moved, Switches
 from bn_core.inference import Evaluation
 from bn_core.running import (
     TRUE_MEAN,
@@ -134,6 +134,52 @@ def running_rows(values: Mapping[str, np.ndarray], alpha: float) -> Iterator[tup
     ]
     for step, row in enumerate(zip(*columns, strict=True)):
         yield (step, *("" if np.isnan(value) else float(value) for value in row))
+
+
+def ways_rows(
+    words: Words, evaluations: Mapping[str, Evaluation], behind: Sequence[Lag]
+) -> Iterator[tuple[object, ...]]:
+    """Rows of a file: how good each way is, and how far the running statistics of each layer are
+    from the recomputed ones."""
+    for way, found in evaluations.items():
+        yield words["accuracy"], words[way], "", found.accuracy
+        yield words["loss"], words[way], "", found.loss
+    for layer, lag in enumerate(behind, 1):
+        yield words["mean_lag"], words["running"], layer, lag.mean
+        yield words["var_ratio"], words["running"], layer, lag.var
+
+
+def mates_rows(company: Company) -> Iterator[tuple[object, ...]]:
+    """Rows of a file: one sample's prediction in every batch."""
+    for draw, (batch, running) in enumerate(zip(company.batch, company.running, strict=True), 1):
+        yield draw, float(batch), float(running)
+
+
+def fold_rows(
+    words: Words, unit: FoldedUnit, errors: FoldingErrors
+) -> Iterator[tuple[object, ...]]:
+    """Rows of a file: a unit's numbers before and after folding, then every layer's error."""
+    numbers = {"b": unit.bias, "γ": unit.gamma, "β": unit.beta, "μ_run": unit.mean}
+    numbers |= {"σ²_run": unit.var, "b′": unit.folded_bias}
+    for name, weights in (("w", unit.weight), ("w′", unit.folded_weight)):
+        numbers |= {f"{name}_{n}": float(weight) for n, weight in enumerate(weights, 1)}
+    yield from numbers.items()
+    for layer, error in enumerate(errors.running, 1):
+        yield words["error"].format(layer=layer), float(error)
+    yield words["apart"], errors.batch
+
+
+def frozen_rows(words: Words, moved: Mapping[Switches, Moved]) -> Iterator[tuple[object, ...]]:
+    """Rows of a file: the switches, and what one step moves."""
+    for switches, by in moved.items():
+        yield (
+            words["learned"] if switches.train_affine else words["fixed"],
+            words["batch"] if switches.use_batch else words["running"],
+            words["moving"] if switches.update_running else words["still"],
+            by.affine,
+            by.running,
+            by.weight,
+        )
 
 
 def _panel(words: Words, name: str, values: np.ndarray, axis: str) -> list[Figure]:

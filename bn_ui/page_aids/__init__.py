@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 
 from bn_ui.component import component
-from bn_ui.text import language
+from bn_ui.text import TAGS, language
 
 _HERE = Path(__file__).parent
-_TAGS = {"zh": "zh-CN"}  # what browsers call a language, where that is not our name for it
 
 
 def page_aids() -> None:
     """Nothing to be seen: the browser learns the language, and wide tables get a stop for Tab."""
-    told = {"lang": _TAGS.get(language(), language())}
+    told = {"lang": TAGS[language()]}
     component(_HERE, ["page_aids"])(key="page_aids", data=json.dumps(told).encode())

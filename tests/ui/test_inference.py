@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bn_core import RunningStats, forward_train
+from bn_core import RunningStats, forward_train, in_use
 from bn_core.in_use import COMBINATIONS, one_step_each
-from bn_core.inference import evaluated, folded, recalibrated
-from bn_core.network import forward
+from bn_core.inference import evaluated, evaluated_by_statistics, folded, recalibrated
+from bn_core.network import BN_EPS, forward
 from bn_core.running import TRUE_MEAN, TRUE_VAR, stream
 from bn_core.training import Finished, trained
 from bn_core.training_data import training_data
@@ -48,6 +48,12 @@ def end() -> Finished:
 def opened(**query: Any) -> AppTest:
     """The page, uncovered."""
     return checked(arrived(**query).button(key="inf_guess_show").click().run())
+
+
+def table(lang: str, name: str) -> dict[str, str]:
+    """The labels of one table."""
+    found = labels(lang).items()
+    return {k.partition(".")[2]: text for k, text in found if k.startswith(f"{name}.")}
 
 
 def charts(app: AppTest) -> list[str]:
@@ -180,6 +186,47 @@ def test_rows_of_the_file():
     assert rows[3][3] == pytest.approx(values["mean"].mean())
     text = PAGE.csv_bytes(["t"] * 7, rows).decode("utf-8-sig")
     assert float(list(csv.reader(io.StringIO(text)))[2][1]) == values["mean"][0]
+
+
+def test_files_of_the_other_experiments(end: Finished):
+    """In full precision, and what the pictures and tables beside them show."""
+    recomputed = recalibrated(end.network, DATA.x)
+    behind = in_use.lags(end.running, recomputed)
+    evaluations = evaluated_by_statistics(end.network, end.running, DATA, 64)
+    words = {lang: table(lang, "ways_figure") | table(lang, "ways_rows") for lang in LANGUAGES}
+    for lang in LANGUAGES:
+        rows = list(figures.ways_rows(words[lang], evaluations, behind))
+        assert {len(row) for row in rows} == {len(table(lang, "ways_csv"))}
+        assert [row[3] for row in rows[:6:2]] == [e.accuracy for e in evaluations.values()]
+        assert [row[3] for row in rows[6::2]] == [lag.mean for lag in behind]
+    company = in_use.in_company(
+        end.network, end.running, DATA.held_out_x, 21, size=4, draws=3, seed=0
+    )
+    rows = list(figures.mates_rows(company))
+    assert [row[0] for row in rows] == [1, 2, 3]
+    assert np.array_equal([row[1:] for row in rows], np.c_[company.batch, company.running])
+    unit = in_use.folded_unit(end.network, end.running, 1, 4)
+    errors = in_use.folding_errors(
+        end.network, end.running, DATA.held_out_x[:64], DATA.held_out_x[64:128]
+    )
+    values = dict(figures.fold_rows(table("en", "fold_rows"), unit, errors))
+    scale = values["γ"] / np.sqrt(values["σ²_run"] + BN_EPS)
+    for n in range(1, PAGE.WIDTH + 1):
+        assert values[f"w′_{n}"] == pytest.approx(scale * values[f"w_{n}"], rel=1e-14)
+    folded = scale * (values["b"] - values["μ_run"]) + values["β"]
+    assert values["b′"] == pytest.approx(folded, rel=1e-13)
+    assert list(values.values())[-7:] == [*errors.running, errors.batch]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_file_of_frozen_bn_is_the_table(lang: str):
+    moved = dict(one_step_each())
+    rows = list(figures.frozen_rows(table(lang, "frozen_rows"), moved))
+    assert len({row[:3] for row in rows}) == len(COMBINATIONS)
+    assert [row[3:] for row in rows] == [(m.affine, m.running, m.weight) for m in moved.values()]
+    keys = [b.key for b in opened(lang=lang).get("download_button")]
+    for experiment in ("ways", "mates", "fold", "frozen"):
+        assert any(f"inf_{experiment}_csv" in str(key) for key in keys), experiment
 
 
 # ---- the trained network -------------------------------------------------------------------------

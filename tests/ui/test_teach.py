@@ -12,13 +12,15 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bn_ui import lesson_link, share
+from bn_ui import lesson_link, prepare, presets_training, share, url
 from bn_ui.chapters import CHAPTERS
 from bn_ui.figures import teach as figures
 from bn_ui.lesson_link import PREDICTIONS, SCENES, Lesson, plan_lessons, scene
 from bn_ui.questions import answer_key
+from bn_ui.runs.networks import job
 from bn_ui.small_batch import BACKWARD_BATCH, PRESETS
 from bn_ui.text import LANGUAGES, labels, questions, sections
+from tests.first_uses import unmarked
 from tests.page_definitions import PAGES, definitions
 from tests.ui.test_distributions import checked, kept, pick
 from tests.ui.test_small_batch import (
@@ -333,6 +335,33 @@ def test_a_prepared_link_opens_what_it_says(name: str):
     assert_opens(made.chapter, made.query())
 
 
+def test_a_tie_is_what_the_chapters_own_menu_sets():
+    there = arrived("training", revealed="1")
+    checked(there.selectbox(key="train_preset").set_value("tie").run())
+    again = arrived("training", **plan_lessons()["tie"].query())
+    assert dict(there.query_params) == dict(again.query_params)
+
+
+@pytest.mark.parametrize("name", ["train", "tie", "use", "late"])
+def test_what_a_lesson_trains_is_trained_beforehand(name: str, monkeypatch: pytest.MonkeyPatch):
+    """By ``make warm``: the settings of the link, as the chapter reads them."""
+    lesson = plan_lessons()[name]
+    linked = lesson.parameters
+    monkeypatch.setattr(url, "value", lambda field: field.from_link(linked.get(field.key)))
+    page = definitions(lesson.chapter)
+    if lesson.chapter == "training":
+        wanted = presets_training.pair(page.settings())
+    else:
+        wanted = (job(page.config()),)
+    assert {each.key for each in wanted} <= {each.key for each in prepare.jobs()}
+
+
+def plan_shown(app: AppTest) -> str:
+    """The lesson that the page prints: what has links to be handed on, which name their version."""
+    (shown,) = (m.value for m in app.markdown if re.search(r"]\([^)]*\bv=1", m.value))
+    return shown
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_prepared_link_is_used_and_every_place_filled(lang: str):
     text = "".join(sections(lang, "teach").values())
@@ -340,7 +369,7 @@ def test_every_prepared_link_is_used_and_every_place_filled(lang: str):
         assert f"]({{{{{name}}}}})" in text, name
     for plan in PAGE.PLANS:
         app = opened(lang=lang, teach_plan=plan)
-        (shown,) = (m.value for m in app.markdown if "](" in m.value)
+        shown = plan_shown(app)
         assert "{{" not in shown
         assert f"lang={lang}" in shown
 
@@ -348,7 +377,7 @@ def test_every_prepared_link_is_used_and_every_place_filled(lang: str):
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_prose_names_what_is_on_the_pages(lang: str):
     """Headings and buttons that a plan sends people to are called what they are called there."""
-    text = "".join(sections(lang, "teach").values())
+    text = unmarked("".join(sections(lang, "teach").values()))
     words = labels(lang)
     for key in (
         "distributions.shapes_title",
@@ -359,17 +388,26 @@ def test_the_prose_names_what_is_on_the_pages(lang: str):
         "presets.deep",
         "player.practice",
         "player.levels_two",
+        "training.train",
+        "training_presets.opening",
+        "training_presets.tie",
+        "inference.preset_torch",
+        "inference.preset_port",
+        "inference.ways_title",
         "teach_phone.look",
         "teach_phone.steps",
         "teach_phone.quiz",
     ):
-        assert words[key].rstrip("?？") in text, key
+        assert words[key].rstrip("?？").casefold() in text.casefold(), key
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize(
     ("plan", "voted"),
-    [("plan_45", ("distributions",)), ("plan_90", ("backward", "gradient_check"))],
+    [
+        ("plan_45", ("distributions", "training")),
+        ("plan_90", ("backward", "gradient_check", "inference")),
+    ],
 )
 def test_where_hands_are_counted_the_question_is_named(lang: str, plan: str, voted: tuple[str]):
     text = sections(lang, "teach")[plan]
@@ -383,7 +421,7 @@ def test_where_hands_are_counted_the_question_is_named(lang: str, plan: str, vot
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_link_of_the_phone_lesson_can_be_copied_and_photographed(lang: str):
     app = opened(lang=lang, teach_plan="phone")
-    (plan,) = (m.value for m in app.markdown if "](" in m.value)
+    plan = plan_shown(app)
     for name in PAGE.PHONE_LINKS:
         address = json.loads(component(app, f"teach_phone_{name}_copy_link"))["link"]
         assert f"]({address})" in plan
@@ -527,7 +565,7 @@ def test_the_answer_key_follows_the_link_until_it_is_told_otherwise(lang: str):
 
 
 def test_every_other_chapter_can_be_taught():
-    assert set(PAGE.TAUGHT) == {chapter.name for chapter in CHAPTERS} - {"teach"}
+    assert set(PAGE.TAUGHT) == {chapter.name for chapter in CHAPTERS} - {"teach", "glossary"}
     keys = [field.key for field in PAGE.FIELDS]
     assert len(keys) == len(set(keys))
     assert set(BACKWARD_BATCH) <= set(PAGE.FIELDS)
