@@ -15,6 +15,7 @@ class Chapter:
 
 
 CHAPTERS = (
+    Chapter("overview", section="see", icon=":material/home:"),
     Chapter("distributions", section="see", icon=":material/equalizer:"),
     Chapter("forward", section="work", icon=":material/arrow_forward:"),
     Chapter("backward", section="work", icon=":material/arrow_back:"),
@@ -24,4 +25,4 @@ CHAPTERS = (
     Chapter("teach", section="teach", icon=":material/school:"),
 )
 LESSONS = tuple(chapter for chapter in CHAPTERS if chapter.section != "teach")  # for learners
-HOME = "distributions"  # what "/" shows
+HOME = "overview"  # what "/" shows

@@ -29,6 +29,7 @@ PLACES: Mapping[str, Place] = {
 }
 # What is asked before a picture is uncovered: names in the chapters' questions.
 PREDICTIONS: Mapping[str, str] = {
+    "overview": "most",
     "distributions": "shapes",
     "forward": "same_shift",
     "backward": "misprint",
