@@ -10,6 +10,7 @@ from bn_core.one_step import BATCH_SIZE, DEPTH, LAYERS, WIDTH, OneStep, Twins
 from bn_core.shallow import Paths, condition_number, descend, two_features
 from bn_core.summaries import Floats
 from bn_ui import controls, present, progress, share, url
+from bn_ui import take_along as programs
 from bn_ui.batches import FIRST_SOURCES, FIRST_UNITS, FirstLayer, first_layer
 from bn_ui.chapters import CHAPTERS
 from bn_ui.export import csv_button, csv_bytes
@@ -28,13 +29,13 @@ CHART = "over_chart"
 GUESS = "over_guess"
 
 # One layer.
-SCALE = url.number("over_s", 1.0, *figures.SCALE_RANGE)
+SCALE = url.number("over_s", 4.0, *figures.SCALE_RANGE)
 BIAS = url.number("over_b", 0.0, *figures.BIAS_RANGE)
 PLACES = ("before", "after")
 ORDER = url.choice("over_order", "before", PLACES)
 ACTIVATION = url.choice("over_f", "sigmoid", tuple(ACTIVATIONS))
 SOURCE = url.choice("over_source", "digits", FIRST_SOURCES)
-SEED = url.integer("over_seed", 0, 0, 9999)
+SEED = url.integer("over_seed", 2, 0, 9999)  # its first three digits are a 4, a 3 and a 7
 LAYER = (SCALE, BIAS, ORDER, ACTIVATION, SOURCE, SEED)
 # A shallow model.
 RATE = url.number("over_eta", 1.0, *figures.RATE_RANGE)
@@ -50,7 +51,7 @@ FIELDS = (*LAYER, *SHALLOW, *DEEP, QUIZ_SEED)
 
 FAR_BIASES = (-100.0, 100.0)
 PRESETS = {
-    "saturated": {SCALE: 16.0},
+    "usual": {SCALE: 1.0},
     "bias": {BIAS: 6.0},
     "relu": {ACTIVATION: "relu"},
     "relu_after": {ACTIVATION: "relu", ORDER: "after"},
@@ -135,6 +136,7 @@ def show_layer() -> None:
         knob(BIAS, figures.BIASES, frames(BIAS)),
     ]
     live_chart(picture, knobs, key=CHART, fields=(SCALE, BIAS))
+    st.caption(t("overview.weights", inputs=batch.images.shape[1], seed=url.value(SEED)))
 
 
 def presets() -> None:
@@ -356,6 +358,20 @@ def swing(by_scale: tuple[OneStep, OneStep]) -> str:
     return t("overview.swing", **numbers)
 
 
+def code() -> programs.TakeAlong:
+    """Programs of the layer and of the shallow model as they are on the screen."""
+    return programs.overview(
+        the_batch().x,
+        scale=url.value(SCALE),
+        bias=url.value(BIAS),
+        activation=url.value(ACTIVATION),
+        data=two_features(),
+        rate=url.value(RATE),
+        unit=url.value(UNIT),
+        steps=STEPS,
+    )
+
+
 # ---- the way through the chapters ----------------------------------------------------------------
 
 
@@ -377,7 +393,7 @@ def way() -> None:
     st.markdown(where_you_are(standings))
     with st.container(horizontal=True, gap="small"):
         for chapter in CHAPTERS:
-            with st.container(border=True, width=300, gap="xsmall"):
+            with st.container(border=True, width=350, gap="xsmall"):
                 link(chapter, t(f"chapters.{chapter.name}"))
                 st.markdown(t(f"way.{chapter.name}"))
                 if chapter.name in standings:
@@ -416,4 +432,5 @@ with present.part("reading"):
 with present.part("more", 2):
     shallow()
 deep()
+programs.take_along(CHAPTER, code)
 way_and_quiz()

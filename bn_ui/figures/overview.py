@@ -34,7 +34,7 @@ def _grid(values: np.ndarray) -> np.ndarray:
 SCALE_RANGE, BIAS_RANGE = (0.25, 16.0), (-8.0, 8.0)
 SCALES = _grid(np.geomspace(*SCALE_RANGE, 61))
 BIASES = _grid(np.linspace(*BIAS_RANGE, 65))
-FIRST = 4  # samples whose numbers are written out
+FIRST = 3  # samples whose numbers are written out
 AXIS = (-8.0, 8.0)  # of x and of BN's output: they stay where they are, so that movement is visible
 STATISTICS = ("mean", "sd", "minimum", "skew", "zeros")
 LAYER_FORMATS = ["number", "number", "number", "number", "percent"] * 3 + [
@@ -91,7 +91,7 @@ def layer_changes(x: np.ndarray, biases: ArrayLike, f: Activation, order: str) -
         peaks = np.maximum(peaks, counts.max(axis=1) * unit)
     top = rung(1.05 * peaks, _RUNGS)
     heights = np.stack([np.zeros_like(top), top], axis=1).astype(np.float32)
-    return found + [layout(f"yaxis{n or ''}", "range", heights) for n in (0, 2, 3, 4)]
+    return found + [layout(f"yaxis{n}", "range", heights) for n in range(2, 2 + len(stages))]
 
 
 def layer_numbers(
@@ -178,13 +178,15 @@ def _input_histogram(words: Words, images: np.ndarray) -> Figure:
 def _first_images(images: np.ndarray) -> Figure:
     """The first samples as pictures, one below the other, each in the row of its numbers."""
     side = int(np.sqrt(images.shape[1]))
-    pixels = images[:FIRST].reshape(FIRST * side, side)
     low, high = float(images.min()), float(images.max())
+    pixels = images[:FIRST].reshape(FIRST, side, side)
+    framed = np.pad(pixels, ((0, 0), (1, 1), (1, 1)), constant_values=low)
+    size = side + 2
     return {
         "type": "heatmap",
-        "z": (255 * (pixels - low) / (high - low)).round().astype(int).tolist(),
-        "y": ((np.arange(FIRST * side) + 0.5) / side - 0.5).round(4).tolist(),
-        "x": list(range(side)),
+        "z": (255 * (framed.reshape(-1, size) - low) / (high - low)).round().astype(int).tolist(),
+        "y": ((np.arange(FIRST * size) + 0.5) / size - 0.5).round(4).tolist(),
+        "x": list(range(size)),
         "colorscale": [[0, "@background"], [1, "@text"]],
         "showscale": False,
         "hoverinfo": "skip",
@@ -232,13 +234,13 @@ def _bands(f: Activation, n: int) -> Iterator[Figure]:
 
 _WIDE_COLUMNS = ((0.0, 0.14), (0.22, 0.44), (0.51, 0.73), (0.80, 1.0))
 _NARROW_COLUMNS = ((0.0, 0.16), (0.24, 0.46), (0.52, 0.74), (0.80, 1.0))
-_HISTOGRAM, _NUMBERS = (0.44, 0.80), (0.0, 0.27)
+_HISTOGRAM, _NUMBERS = (0.47, 0.80), (0.0, 0.32)
 
 
 def _layer_layout(words: Words, f: Activation, names: Sequence[str], *, narrow: bool) -> Figure:
     columns = _NARROW_COLUMNS if narrow else _WIDE_COLUMNS
     made = parts.canvas(400 if narrow else 420)
-    made["margin"] = {"l": 40 if narrow else 48, "r": 8, "t": 8, "b": 30}
+    made["margin"] = {"l": 40 if narrow else 48, "r": 8, "t": 8, "b": 8}
     ranges = [None, *(_range(name, f) for name in names)]
     colours = ["@text", *(f"@{name}" for name in names)]
     titles = [words["axis_input"], *(words[f"axis_{name}"] for name in names)]
@@ -250,7 +252,7 @@ def _layer_layout(words: Words, f: Activation, names: Sequence[str], *, narrow: 
         else:
             x |= {"range": ranges[n]}
         y = parts.axis(_HISTOGRAM, words["axis_share"] if n == 0 else "", nticks=3)
-        y |= {"anchor": f"x{suffix}", "showticklabels": n == 0, "range": [0, 50]}
+        y |= {"anchor": f"x{suffix}", "showticklabels": n < 2, "range": [0, 50]}
         made |= {f"xaxis{suffix}": x, f"yaxis{suffix}": y}
         made |= _number_axes(words, n, column)
     return made
@@ -261,10 +263,10 @@ def _number_axes(words: Words, n: int, column: tuple[float, float]) -> Figure:
     plain = {"showgrid": False, "showticklabels": False, "ticks": "", "showline": False}
     suffix = str(n + 5)
     title = words["axis_first"] if n == 0 else ""
-    x = parts.axis(column, "") | plain | {"range": [-0.5, 7.5] if n == 0 else [-1, 1]}
-    y = parts.axis(_NUMBERS, title) | plain | {"range": [FIRST - 0.45, -0.55]}
+    x = parts.axis(column, "") | plain | {"range": [-0.5, 9.5] if n == 0 else [-1, 1]}
+    y = parts.axis(_NUMBERS, title) | plain | {"range": [FIRST - 0.5, -0.5]}
     if n == 0:
-        y |= {"scaleanchor": "x5", "scaleratio": 8, "constrain": "domain"}
+        y |= {"scaleanchor": "x5", "scaleratio": 10, "constrain": "domain"}
         x |= {"constrain": "domain"}
     return {
         f"xaxis{suffix}": x | {"anchor": f"y{suffix}"},
@@ -304,6 +306,7 @@ def _note(x: float, y: float, text: str, colour: str) -> Figure:
         "yref": "paper",
         "x": x,
         "y": y,
+        "xanchor": "center",
         "text": text,
         "showarrow": False,
         "font": {"size": 13, "color": colour},
@@ -371,7 +374,7 @@ def descent_numbers(standard: Paths, raw: Paths, conditions: np.ndarray) -> np.n
     return np.stack(np.broadcast_arrays(*columns, ratio), axis=1).astype(np.float32)
 
 
-DESCENT_FORMATS = ["number", "number", "percent"] * 2 + ["number"]
+DESCENT_FORMATS = ["number", "whole", "percent"] * 2 + ["number"]
 
 
 def descent_places() -> dict[str, int]:

@@ -36,8 +36,8 @@ class Picture:
     base : the changes that put the committed numbers in (one row each)
     alt : what the picture shows, for a screen reader, with the values that matter
     caption : a sentence, spoken when its numbers have changed
-    formats : "number" or "percent" for each number of the ``cells`` change; {0}, {1} … in alt and
-        caption are such numbers
+    formats : "number", "whole" or "percent" for each number of the ``cells`` change; {0}, {1} … in
+        alt and caption are such numbers
     filename : of the PNG and SVG
     """
 

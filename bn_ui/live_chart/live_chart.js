@@ -405,6 +405,7 @@ class LiveChart {
 // Four significant digits, for the eye; powers of ten only far from 1.
 function shown(value, format) {
   if (Number.isNaN(value)) return "–";
+  if (format === "whole") return value.toFixed(0);
   if (format === "percent") return `${value.toFixed(1)} %`;
   const size = Math.abs(value);
   if (value === 0) return "0";

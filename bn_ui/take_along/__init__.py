@@ -8,6 +8,7 @@ from bn_ui.take_along.distributions import distributions
 from bn_ui.take_along.draw import take_along
 from bn_ui.take_along.gradient_check import gradient_check
 from bn_ui.take_along.inference import inference
+from bn_ui.take_along.overview import overview
 from bn_ui.take_along.program import TakeAlong, notebook, script
 from bn_ui.take_along.steps import backward, forward
 from bn_ui.take_along.training import training
@@ -20,6 +21,7 @@ __all__ = [
     "gradient_check",
     "inference",
     "notebook",
+    "overview",
     "script",
     "take_along",
     "training",
