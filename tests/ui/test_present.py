@@ -69,7 +69,9 @@ def test_nothing_is_hidden_without_the_mode():
     assert hidden(opened("forward", present="yes")) == set()
 
 
-@pytest.mark.parametrize("chapter", ["distributions", "backward", "gradient_check", "inference"])
+@pytest.mark.parametrize(
+    "chapter", ["overview", "distributions", "backward", "gradient_check", "inference"]
+)
 def test_a_teachers_link_may_be_revealed(chapter: str):
     """... and what students copy from there is covered again."""
     shown = labels("en")["frame.just_show"]
