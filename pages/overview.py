@@ -29,7 +29,7 @@ CHART = "over_chart"
 GUESS = "over_guess"
 
 # One layer.
-SCALE = url.number("over_s", 4.0, *figures.SCALE_RANGE)
+SCALE = url.number("over_s", 8.0, *figures.SCALE_RANGE)
 BIAS = url.number("over_b", 0.0, *figures.BIAS_RANGE)
 PLACES = ("before", "after")
 ORDER = url.choice("over_order", "before", PLACES)

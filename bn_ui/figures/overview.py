@@ -24,9 +24,9 @@ from bn_ui.figures.changes import Change, Table, cells, layout, trace
 from bn_ui.figures.parts import Figure, Words
 
 
-def _grid(values: np.ndarray) -> np.ndarray:
-    """Four significant digits: what is shown is what is computed with."""
-    return np.array([float(f"{value:.4g}") for value in values])
+def _grid(values: np.ndarray, *kept: float) -> np.ndarray:
+    """Four significant digits: what is shown is what is computed with; ``kept`` are among them."""
+    return np.array(sorted({float(f"{value:.4g}") for value in values} | set(kept)))
 
 
 # ---- one layer as a diagram ----------------------------------------------------------------------
@@ -234,7 +234,7 @@ def _bands(f: Activation, n: int) -> Iterator[Figure]:
 
 _WIDE_COLUMNS = ((0.0, 0.14), (0.22, 0.44), (0.51, 0.73), (0.80, 1.0))
 _NARROW_COLUMNS = ((0.0, 0.16), (0.24, 0.46), (0.52, 0.74), (0.80, 1.0))
-_HISTOGRAM, _NUMBERS = (0.47, 0.80), (0.0, 0.32)
+_HISTOGRAM, _NUMBERS = (0.45, 0.76), (0.0, 0.32)
 
 
 def _layer_layout(words: Words, f: Activation, names: Sequence[str], *, narrow: bool) -> Figure:
@@ -246,7 +246,7 @@ def _layer_layout(words: Words, f: Activation, names: Sequence[str], *, narrow: 
     titles = [words["axis_input"], *(words[f"axis_{name}"] for name in names)]
     for n, column in enumerate(columns):
         suffix = "" if n == 0 else str(n + 1)
-        x = parts.axis(column, titles[n], colours[n], nticks=3) | {"anchor": f"y{suffix}"}
+        x = parts.axis(column, titles[n], colours[n], nticks=4) | {"anchor": f"y{suffix}"}
         if n == 0:
             x |= {"autorange": True}
         else:
@@ -292,7 +292,7 @@ def _boxes(
         box = _note(middle, 0.985, text, colour) | {"yanchor": "top"}
         if n > 0:
             box |= {"bordercolor": colour, "borderwidth": 1.5, "borderpad": 4}
-        size = _note(middle, 0.81, shapes[n], colour) | {"yanchor": "bottom"}
+        size = _note(middle, 0.77, shapes[n], colour) | {"yanchor": "bottom"}
         made += [box, size]
         if n > 0:
             gap = (columns[n - 1][1] + column[0]) / 2
@@ -316,8 +316,8 @@ def _note(x: float, y: float, text: str, colour: str) -> Figure:
 # ---- a shallow model -----------------------------------------------------------------------------
 
 RATE_RANGE, UNIT_RANGE = (0.01, 5.0), (1.0, 20.0)
-RATES = _grid(np.geomspace(*RATE_RANGE, 61))
-UNITS = _grid(np.geomspace(*UNIT_RANGE, 53))
+RATES = _grid(np.geomspace(*RATE_RANGE, 60), 1.0)
+UNITS = _grid(np.geomspace(*UNIT_RANGE, 52), 8.0)
 DRAWN = 60  # steps of a path that are drawn
 TARGET = 0.01  # a path has arrived when its excess loss is this share of what it was
 _SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -461,8 +461,8 @@ def _descent_layout(words: Words, x: Any, y: Any, height: int) -> Figure:
 # ---- one step in a deep network ------------------------------------------------------------------
 
 STEP_RATE_RANGE, WEIGHT_RANGE = (0.001, 1.0), (0.5, 3.0)
-STEP_RATES = _grid(np.geomspace(*STEP_RATE_RANGE, 61))
-WEIGHTS = np.sort(np.append(_grid(np.geomspace(*WEIGHT_RANGE, 36)), 1.414))
+STEP_RATES = _grid(np.geomspace(*STEP_RATE_RANGE, 60), 0.05)
+WEIGHTS = _grid(np.geomspace(*WEIGHT_RANGE, 36), 1.0, 1.414, 2.0)
 NETWORKS = ("plain", "bn")
 STEP_FORMATS = ["number"] * 9
 _DECADES = (-4.0, 6.0)

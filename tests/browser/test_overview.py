@@ -28,7 +28,7 @@ def test_the_first_numbers_follow_the_bias_until_bn(lab: Callable[..., Lab]):
     bias = figures.BIASES[tab.at("over_b")]
     after = np.array(tab.page.evaluate(TEXTS)).reshape(3, figures.FIRST)
     assert tab.sent() == 0
-    x = 4 * first_layer.__wrapped__("digits", 2).x[: figures.FIRST, 0]
+    x = 8 * first_layer.__wrapped__("digits", 2).x[: figures.FIRST, 0]
     np.testing.assert_allclose(before[0], x, atol=6e-4)
     np.testing.assert_allclose(after[0], x + bias, atol=6e-4)
     np.testing.assert_array_equal(after[1:], before[1:])

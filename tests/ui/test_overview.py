@@ -196,6 +196,13 @@ def test_the_file_holds_every_value():
     assert [float(v) for v in rows[17][2:]] == [values[1, 1] for values in x.values()]
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_every_default_is_a_position_of_its_knob(key: str):
+    for name, knob in chart(revealed(), key).knobs.items():
+        assert FIELDS[name].default in knob["values"], name
+        assert knob["values"] == sorted(set(knob["values"]))
+
+
 # ---- (1) a shallow model -------------------------------------------------------------------------
 
 
