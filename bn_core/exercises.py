@@ -159,6 +159,41 @@ def _column(numbers: ArrayLike) -> Array:
     return np.asarray(numbers, dtype=np.float64)[:, None]
 
 
+# ---- overview ------------------------------------------------------------------------------------
+
+
+def _bias_removed(rng: np.random.Generator) -> Number:
+    r"""BN's output with a bias before it, :math:`\gamma(x_1-\mu)/\sigma + \beta`: b drops out."""
+    m, std = 4, float(rng.integers(2, 6))
+    x = float(rng.integers(-5, 6)) + std * rng.permutation([-1.0, -1.0, 1.0, 1.0])
+    bias, beta = (float(rng.choice([-1, 1]) * rng.integers(1, 10)) for _ in range(2))
+    gamma = float(rng.integers(2, 8)) / 2
+    mu = x.mean()
+    centred = float(x[0] - mu)
+    return Number(
+        given={"m": m, "x": x.tolist(), "b": bias, "gamma": gamma, "beta": beta},
+        answer=gamma * centred / std + beta,
+        slips={
+            "with_bias": gamma * centred / std + beta + bias,
+            "kept": gamma * (centred + bias) / std + beta,
+            "not_divided": gamma * centred + beta,
+            "without_beta": gamma * centred / std,
+        },
+        worked={"centred": centred, "std": std},
+    )
+
+
+LAYER_STEPS = ("linear", "mu", "x_hat", "y", "activation", "next")
+
+
+def _layer_order(rng: np.random.Generator) -> Order:
+    """One layer from its input to the next one's: each step takes the one before."""
+    needs = dict(zip(LAYER_STEPS, (frozenset(), *({s} for s in LAYER_STEPS[:-1])), strict=True))
+    return Order(
+        {step: frozenset(need) for step, need in needs.items()}, _shuffled(LAYER_STEPS, rng)
+    )
+
+
 # ---- distributions -------------------------------------------------------------------------------
 
 
@@ -621,13 +656,15 @@ def _ordering(formulas: tuple[Formula, ...], kept: Sequence[str]) -> Make:
 
     all_needs = {step: frozenset(needs(step)) for step in kept}
 
-    def make(rng: np.random.Generator) -> Order:
-        offered = tuple(kept)
-        while offered == tuple(kept):
-            offered = tuple(kept[place] for place in rng.permutation(len(kept)))
-        return Order(all_needs, offered)
+    return lambda rng: Order(all_needs, _shuffled(kept, rng))
 
-    return make
+
+def _shuffled(steps: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+    """In another order than they are."""
+    offered = tuple(steps)
+    while offered == tuple(steps):
+        offered = tuple(steps[place] for place in rng.permutation(len(steps)))
+    return offered
 
 
 # ---- pick the wrong line -------------------------------------------------------------------------
@@ -725,6 +762,8 @@ def _wrong_line(right: Mapping[str, str], slips: Mapping[str, tuple[str, str]]) 
 
 
 EXERCISES: Mapping[str, Make] = {
+    "bias_removed": _bias_removed,
+    "order_layer": _layer_order,
     "largest": _largest,
     "eps_floor": _eps_floor,
     "noise": _noise,

@@ -164,3 +164,17 @@ def batch_noise(population: Floats, sizes: tuple[int, ...], batches: int, seed: 
         mean_theory=sigma / np.sqrt(every),
         var_theory=sigma**2 * np.sqrt(2 * (every - 1)) / every,
     )
+
+
+def histograms(rows: Floats, edges: Floats) -> Counts:
+    """Counts of each row of ``rows`` (n, K) between common ``edges`` (bins+1,): (n, bins).
+
+    Bins are half open, [a, b), but for the last, which holds its upper end; what lies beyond the
+    edges, or is NaN, is not counted.
+    """
+    n, bins = len(rows), len(edges) - 1
+    at = edges.searchsorted(rows, "right") - 1
+    at[rows == edges[-1]] = bins - 1
+    inside = (at >= 0) & (at < bins)
+    cell = (at + bins * np.arange(n)[:, None])[inside]
+    return np.bincount(cell, minlength=n * bins).reshape(n, bins)

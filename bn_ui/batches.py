@@ -71,6 +71,28 @@ _few_units = st.cache_resource(max_entries=64, show_spinner=False)(_stack)
 _many_units = st.cache_resource(max_entries=8, show_spinner=False)(_stack)
 
 
+class FirstLayer(NamedTuple):
+    """A batch (m, pixels) and what the first layer makes of it at weight scale 1, (m, units)."""
+
+    images: np.ndarray
+    x: np.ndarray
+
+
+FIRST_SIZE, FIRST_UNITS = 64, 16
+FIRST_SOURCES = ("digits", "normal")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def first_layer(source: str, seed: int) -> FirstLayer:
+    """A fully connected layer without bias, fed digits, or as many standard normal numbers."""
+    images = sample_batch(load_digits().images, FIRST_SIZE, seed)
+    if source == "normal":
+        images = np.random.default_rng([seed, FIRST_SIZE]).standard_normal(images.shape)
+    sizes = [images.shape[1], FIRST_UNITS]
+    network = initial_network(sizes, activation="sigmoid", bias=False, seed=seed)
+    return FirstLayer(_read_only(images), _read_only(pre_activations(network, images, 1)))
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def synthetic(kind: str, m: int, d: int, seed: int) -> np.ndarray:
     """A synthetic batch, (m, d) float64, read-only."""

@@ -15,6 +15,7 @@ class Chapter:
 
 
 CHAPTERS = (
+    Chapter("overview", section="see", icon=":material/home:"),
     Chapter("distributions", section="see", icon=":material/equalizer:"),
     Chapter("scale_shift", section="see", icon=":material/tune:"),
     Chapter("whitening", section="see", icon=":material/blur_circular:"),
@@ -30,4 +31,4 @@ CHAPTERS = (
 )
 BESIDE = ("teach", "look_up")  # sections that hold no lessons: nothing is asked there
 LESSONS = tuple(chapter for chapter in CHAPTERS if chapter.section not in BESIDE)
-HOME = "distributions"  # what "/" shows
+HOME = "overview"  # what "/" shows

@@ -29,6 +29,7 @@ PLACES: Mapping[str, Place] = {
 }
 # What is asked before a picture is uncovered: names in the chapters' questions.
 PREDICTIONS: Mapping[str, str] = {
+    "overview": "most",
     "distributions": "shapes",
     "scale_shift": "regime",
     "forward": "same_shift",
@@ -130,6 +131,7 @@ def plan_lessons() -> dict[str, Lesson]:
     round_forward = preset_batch("forward", "round")
     round_backward = preset_batch("backward", "round")
     return {
+        "front": Lesson("overview"),
         "look": Lesson("distributions"),
         "deep": Lesson("distributions", scene("deep")),
         "steps": Lesson("forward", round_forward),

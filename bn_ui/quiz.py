@@ -26,6 +26,11 @@ QUIZ_SEED = url.integer("quiz_seed", _OWN, _OWN, MOST_SEED)
 @st.fragment
 def quiz(chapter: str, fields: Sequence[Field]) -> None:
     """A chapter's questions. ``fields`` is all that the page's link keeps."""
+    ask_all(chapter, fields)
+
+
+def ask_all(chapter: str, fields: Sequence[Field]) -> None:
+    """The same as part of a fragment that shows more of the progress than one chapter's."""
     url.load([QUIZ_SEED])
     st.header(t("frame.quiz"), anchor=False)
     head = st.container()

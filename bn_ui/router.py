@@ -7,36 +7,13 @@ from pathlib import Path
 import streamlit as st
 
 from bn_ui import present, url
-from bn_ui.chapters import CHAPTERS, HOME, Chapter
 from bn_ui.controls import pick, settle
+from bn_ui.menu import menu
 from bn_ui.page_aids import page_aids
 from bn_ui.predict import REVEALED, settle_revealed
 from bn_ui.text import LANGUAGES, t
 
 FAVICON = Path(__file__).parent / "favicon.svg"
-
-
-def page(chapter: Chapter, **options: object) -> st.Page:
-    return st.Page(
-        f"../pages/{chapter.name}.py",
-        title=t(f"chapters.{chapter.name}"),
-        icon=chapter.icon,
-        help=t(f"chapters.{chapter.name}_help"),
-        **options,
-    )
-
-
-def menu() -> dict[str, list[st.Page]]:
-    """Chapters by section. "/" shows one of them, which also has its own address like the rest."""
-    home = next(chapter for chapter in CHAPTERS if chapter.name == HOME)
-    sections: dict[str, list[st.Page]] = {}
-    for chapter in CHAPTERS:
-        pages = sections.setdefault(t(f"sections.{chapter.section}"), [])
-        pages.append(page(chapter, url_path=chapter.name))
-    sections[t(f"sections.{home.section}")].append(
-        page(home, url_path="start", default=True, visibility="hidden")
-    )
-    return sections
 
 
 language = url.language_field()

@@ -64,7 +64,7 @@ SHEET_LANG = url.choice("teach_sheet_lang", AS_LINK, (AS_LINK, *LANGUAGES))
 PLANS = ("45", "90", "phone")
 PLAN = url.choice("teach_plan", PLANS[0], PLANS)
 # The links that students on phones need one after another, by their names in ``plan_lessons``.
-PHONE_LINKS = ("look", "steps", "quiz")
+PHONE_LINKS = ("front", "look", "steps", "quiz")
 VOTE = url.choice("teach_vote", "distributions", tuple(PREDICTIONS))
 HANDS = tuple(url.integer(f"teach_hands_{n}", 0, 0, 999) for n in range(1, MOST_OPTIONS + 1))
 KEY_OF = url.choice("teach_key_of", AS_LINK, (AS_LINK, *TAUGHT))

@@ -8,7 +8,8 @@ once what the browser has. What it is told may be anything, and only what fits i
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,28 @@ _STATE = "quiz_progress"
 def right(chapter: str) -> tuple[str, ...]:
     """The questions of a chapter that were answered right, now or earlier."""
     return tuple(_state()["right"].get(chapter, ()))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Of ``all`` questions, ``right`` were answered right."""
+
+    right: int
+    all: int
+
+
+def standings() -> dict[str, Standing]:
+    """How far the learner is in every chapter."""
+    return {
+        chapter.name: Standing(len(right(chapter.name)), len(quiz_names(chapter.name)))
+        for chapter in LESSONS
+    }
+
+
+def whole(standings: Iterable[Standing]) -> Standing:
+    """... and in all of them together."""
+    found = list(standings)
+    return Standing(sum(s.right for s in found), sum(s.all for s in found))
 
 
 def record(chapter: str, name: str) -> None:

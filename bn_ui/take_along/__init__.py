@@ -9,6 +9,7 @@ from bn_ui.take_along.draw import take_along
 from bn_ui.take_along.gradient_check import gradient_check
 from bn_ui.take_along.inference import inference
 from bn_ui.take_along.other_norms import other_norms
+from bn_ui.take_along.overview import overview
 from bn_ui.take_along.program import TakeAlong, notebook, script
 from bn_ui.take_along.scale_shift import scale_shift
 from bn_ui.take_along.steps import backward, forward
@@ -25,6 +26,7 @@ __all__ = [
     "inference",
     "notebook",
     "other_norms",
+    "overview",
     "scale_shift",
     "script",
     "take_along",

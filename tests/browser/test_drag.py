@@ -143,9 +143,8 @@ def test_ten_frames_are_what_the_core_computes(lab: Callable[..., Lab]):
     assert tab.sent() == 0, "all of it without the server"
 
 
-@pytest.mark.parametrize("path", ["/distributions", "/"])
-def test_after_the_release_everything_says_the_same(lab: Callable[..., Lab], path: str):
-    tab = lab(path)
+def test_after_the_release_everything_says_the_same(lab: Callable[..., Lab]):
+    tab = lab()
     tab.assert_shows()
     tab.drag("dist_gamma", 0.5, 0.6, 0.8)
     gamma = GAMMAS[tab.at("dist_gamma")]

@@ -251,7 +251,14 @@ def effective_rate(given):
     return turned(given["after"]) / turned(given["before"])
 
 
+def bias_removed(given):
+    """The batch with its bias, through the layer itself."""
+    x = column(given["x"]) + given["b"]
+    return forward_train(x, [given["gamma"]], [given["beta"]], eps=0.0).y[0, 0]
+
+
 OTHERWISE = {
+    "bias_removed": bias_removed,
     "largest": largest,
     "eps_floor": eps_floor,
     "noise": noise,

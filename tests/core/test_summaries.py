@@ -7,6 +7,7 @@ from bn_core.summaries import (
     Moments,
     batch_noise,
     count_below,
+    histograms,
     largest_possible,
     moments,
     nice_bounds,
@@ -204,3 +205,17 @@ def test_largest_possible_is_reached_by_one_value_apart(m: int):
     x[0] = 1.0
     x_hat = (x - x.mean()) / (x.std() or 1.0)
     assert np.abs(x_hat).max() == pytest.approx(largest_possible(m))
+
+
+# ---- histograms of many rows ---------------------------------------------------------------------
+
+
+def test_histograms_are_numpys():
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(4, 300)) * [[0.5], [1], [3], [10]]
+    edges = np.linspace(-2, 2, 9)
+    rows[0, :4] = [-2, 2, 0, 1.5]  # on edges, the last one's upper end included
+    rows[1, 0] = np.nan
+    found = histograms(rows, edges)
+    for row, counts in zip(rows, found, strict=True):
+        np.testing.assert_array_equal(counts, np.histogram(row[~np.isnan(row)], edges)[0])

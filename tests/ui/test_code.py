@@ -27,8 +27,10 @@ from bn_core.linearity import straightness
 from bn_core.misprint import ZERO, check_misprint, disagreement
 from bn_core.mistakes import BUGS
 from bn_core.norms import SHARES, sharing
+from bn_core.one_layer import ORDERS, moved_by_bias, next_input, summary
 from bn_core.running import initial_weight, noise_ratio, running_curves, stream
 from bn_core.scale_invariance import one_layer, rescaled
+from bn_core.shallow import descend, two_features
 from bn_core.step_sizes import RIGHT, STEPS, check_batch
 from bn_core.training import trained
 from bn_core.training_config import TrainingConfig
@@ -636,6 +638,56 @@ class TestWhy:
         assert_invariant(run_here(script(take_along.why(*SCALED[number]).torch)), number)
 
 
+# ---- overview -----------------------------------------------------------------------------------
+
+LAYERS = {"opening": ("sigmoid", 4.0, 0.0, 1.0, 8.0), "relu": ("relu", 1.0, 2.5, 0.4163, 8.0)}
+LAYER_BATCH = spread(24, 3) / 4
+
+
+def overview(name: str) -> TakeAlong:
+    activation, scale, bias, rate, unit = LAYERS[name]
+    return take_along.overview(
+        LAYER_BATCH,
+        scale=scale,
+        bias=bias,
+        activation=activation,
+        data=two_features(),
+        rate=rate,
+        unit=unit,
+        steps=200,
+    )
+
+
+def assert_overview(output: str, name: str) -> None:
+    activation, scale, bias, rate, unit = LAYERS[name]
+    f, x, found = ACTIVATIONS[activation], scale * LAYER_BATCH + bias, printed(output)
+    for order in ORDERS:
+        s = summary(next_input(x, f, order))
+        row = np.array([s.mean[0], s.sd[0], s.minimum[0], s.skew[0], s.zeros[0]])
+        np.testing.assert_allclose(found[order].ravel(), row, rtol=1e-3, atol=1e-12)
+        moved = moved_by_bias(x, f, order, [-100.0, 100.0])
+        np.testing.assert_allclose(found[f"moved_{order}"].ravel(), moved, rtol=1e-3, atol=1e-11)
+    for kind, u in (("standard", 1.0), ("raw", unit)):
+        steps = descend(two_features(), rate, u, 200).steps_to(0.01)[0]
+        np.testing.assert_equal(found[f"steps_{kind}"].item(), steps)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+class TestOverview:
+    def test_numpy(self, lang: str, name: str):
+        assert_overview(run(script(overview(name).numpy)), name)
+
+    def test_torch(self, lang: str, name: str):
+        pytest.importorskip("torch")
+        assert_overview(run_here(script(overview(name).torch)), name)
+
+
+def test_the_layer_in_pytorch_stands_alone(lang: str):
+    """Rounding errors are printed and differ from run to run there: numbers are compared."""
+    pytest.importorskip("torch")
+    assert_overview(run(script(overview("opening").torch)), "opening")
+
+
 # ---- PyTorch by itself --------------------------------------------------------------------------
 
 
@@ -676,6 +728,7 @@ def test_torch_script_stands_alone(monkeypatch: pytest.MonkeyPatch, chapter: str
 # ---- notebooks ----------------------------------------------------------------------------------
 
 PROGRAMS: dict[str, Callable[[], TakeAlong]] = {
+    "overview": lambda: overview("relu"),
     "forward": lambda: take_along.forward(BATCHES["first"]),
     "backward": lambda: take_along.backward(BATCHES["random 2"]),
     "gradient_check": lambda: take_along.gradient_check(BATCHES["first"], 1e-5, RIGHT),
@@ -811,6 +864,7 @@ def test_every_comment_and_section_is_used(lang: str):
     """Words that no program says are words to be deleted."""
     source = "".join(p.read_text("utf-8") for p in Path(take_along.__file__).parent.glob("*.py"))
     chapters = (
+        "overview",
         "forward",
         "backward",
         "gradient_check",
@@ -836,6 +890,7 @@ def test_every_comment_and_section_is_used(lang: str):
 # ---- on the pages -------------------------------------------------------------------------------
 
 PAGES: dict[str, Callable[..., AppTest]] = {
+    "overview": lambda **query: arrived("overview", **query),
     "distributions": distributions_opened,
     "forward": lambda **query: arrived("forward", **query),
     "backward": lambda **query: arrived("backward", **query),

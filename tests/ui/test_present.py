@@ -72,6 +72,7 @@ def test_nothing_is_hidden_without_the_mode():
 @pytest.mark.parametrize(
     "chapter",
     [
+        "overview",
         "distributions",
         "scale_shift",
         "whitening",
