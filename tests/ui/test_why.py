@@ -108,7 +108,7 @@ def test_everything_is_covered_until_there_is_a_guess(pool: PoolInProcess):
 
 def before_marks(text: str) -> str:
     """As far as it stands on the page as it stands in the file."""
-    return re.split(r"{{|\[\[", text)[0]
+    return re.split(r"{{|\[", text)[0]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
