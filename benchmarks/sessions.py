@@ -21,12 +21,14 @@ from websockets.asyncio.client import connect
 class Session:
     """One tab on one page.
 
+    cookie : what the browser would send with the handshake
     widgets : id → fragment of every widget that was drawn, as the server named them
     bytes : how many have come
     """
 
-    def __init__(self, url: str, page: str, query: str) -> None:
+    def __init__(self, url: str, page: str, query: str, *, cookie: str = "") -> None:
         self.url, self.page, self.query = url, page, query
+        self._headers = {"Cookie": cookie} if cookie else {}
         self.widgets: dict[str, str] = {}
         self.bytes = 0
         self._hash = ""
@@ -36,7 +38,13 @@ class Session:
 
     async def __aenter__(self) -> Self:
         address = self.url.replace("http", "ws", 1) + "/_stcore/stream"
-        self._socket = await connect(address, origin=self.url, max_size=None, open_timeout=30)
+        self._socket = await connect(
+            address,
+            origin=self.url,
+            additional_headers=self._headers,
+            max_size=None,
+            open_timeout=30,
+        )
         self._reader = asyncio.create_task(self._read())
         await self.run()
         return self
