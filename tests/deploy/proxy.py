@@ -106,6 +106,14 @@ class Proxy:
             found.append(Request(int(status), method, path, names, cache))
         return found
 
+    def await_requests(self, count: int, prefix: str = "/") -> None:
+        """Until so many are in the log, which is written after the answer has been sent."""
+        end = time.monotonic() + START_WITHIN
+        while sum(request.path.startswith(prefix) for request in self.requests()) < count:
+            if time.monotonic() > end:
+                raise AssertionError(f"fewer than {count} requests of {prefix} are in the log")
+            time.sleep(0.02)
+
     def said(self) -> str:
         return (self.folder / "error.log").read_text("utf-8")
 
