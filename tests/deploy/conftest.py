@@ -44,7 +44,7 @@ def proxy(replicas: list[Server]) -> Iterator[Proxy]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: asyncio.run and Playwright do not go together
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)

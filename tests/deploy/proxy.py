@@ -50,8 +50,8 @@ def nginx() -> str | None:
     return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
-def server_line(server: Server) -> str:
-    return f"server 127.0.0.1:{server.port} max_fails=1 fail_timeout=10s;"
+def server_line(server: Server, rest: str) -> str:
+    return f"server 127.0.0.1:{server.port} max_fails=1 fail_timeout={rest};"
 
 
 def rendered(values: dict[str, str]) -> str:
@@ -60,10 +60,13 @@ def rendered(values: dict[str, str]) -> str:
 
 
 class Proxy:
-    """nginx in front of ``servers``, from ``with`` to the end of its block."""
+    """nginx in front of ``servers``, from ``with`` to the end of its block.
 
-    def __init__(self, servers: Sequence[Server]) -> None:
-        self.servers = servers
+    rest : for how long a replica that has failed is left alone
+    """
+
+    def __init__(self, servers: Sequence[Server], rest: str = "10s") -> None:
+        self.servers, self.rest = servers, rest
 
     def __enter__(self) -> Proxy:
         self._folder = tempfile.TemporaryDirectory()
@@ -71,7 +74,7 @@ class Proxy:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         values = {
-            "BN_SERVERS": " ".join(map(server_line, self.servers)),
+            "BN_SERVERS": " ".join(server_line(server, self.rest) for server in self.servers),
             "BN_RESOLVER": "",
             "BN_LISTEN": f"127.0.0.1:{port}",
             "BN_CACHE": f"{self.folder}/cache",

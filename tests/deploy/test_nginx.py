@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import re
 import secrets
+import tomllib
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -14,17 +15,17 @@ from dataclasses import dataclass
 from http.client import HTTPMessage
 
 import pytest
-from streamlit import config
 from streamlit.web.server.starlette import starlette_server_config
 
 from benchmarks.sessions import Session
 from bn_ui.server import HEADERS, PLOTLY_PATH, UPLOADS
-from tests.browser.serving import Server
+from tests.browser.serving import ROOT, Server
 from tests.deploy.proxy import TEMPLATE, Proxy
 
 CLASS = 30
 COOKIE = "lab_replica"
 MEGABYTE = 2**20
+SETTINGS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))["server"]
 
 
 @dataclass
@@ -177,13 +178,12 @@ class TestLimits:
 
     def test_what_streamlit_takes_is_let_through(self):
         (allowed,) = re.findall(r"client_max_body_size (\d+)m;", TEMPLATE.read_text("utf-8"))
-        assert config.get_option("server.maxUploadSize") < int(allowed)
+        assert SETTINGS["maxUploadSize"] < int(allowed)
 
     def test_nobody_is_cut_off_between_two_pings(self):
         waits = re.findall(r"proxy_(?:read|send)_timeout (\d+)s;", TEMPLATE.read_text("utf-8"))
-        ping = config.get_option("server.websocketPingInterval") or (
-            starlette_server_config.DEFAULT_WEBSOCKET_PING_INTERVAL
-        )
+        ping = starlette_server_config.DEFAULT_WEBSOCKET_PING_INTERVAL
+        assert "websocketPingInterval" not in SETTINGS
         assert len(waits) == 2
         assert min(map(int, waits)) > 2 * ping
 
