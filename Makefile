@@ -5,7 +5,7 @@ PORT ?= 8501
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run class warm test lint bench soak clean venv venv-dev browser
+.PHONY: help run class warm test test-deploy lint lock bench soak clean venv venv-dev browser
 
 help:
 	@echo "make run     serve the book on http://$(HOST):$(PORT) (PORT=..., HOST=...)"
@@ -13,6 +13,8 @@ help:
 	@echo "make warm    train the experiments of the chapters beforehand, so that a class finds them done"
 	@echo "make test    everything that must hold: lint, types, layering, unit, page and browser tests"
 	@echo "make lint    the quick part of it, as before every commit"
+	@echo "make test-deploy  nginx before two processes, one of which ends: deploy/"
+	@echo "make lock    what is installed and its licences anew, after a change of requirements*.txt"
 	@echo "make bench   measure what the README says, each beside something to compare with"
 	@echo "make soak    open and close 500 tabs: does the server give back what they took?"
 	@echo "make clean   remove .venv and all caches"
@@ -38,6 +40,11 @@ test: lint browser
 	@echo "== pytest"
 	@$(BIN)/pytest -n 2 --dist worksteal
 
+test-deploy: venv-dev browser
+	@sh tests/ensure_nginx.sh
+	@echo "== pytest tests/deploy"
+	@$(BIN)/pytest tests/deploy
+
 lint: venv-dev
 	@echo "== ruff format --check"
 	@$(BIN)/ruff format --check .
@@ -47,6 +54,17 @@ lint: venv-dev
 	@$(BIN)/lint-imports
 	@echo "== mypy bn_core"
 	@$(BIN)/mypy bn_core
+	@echo "== deptry"
+	@$(BIN)/deptry . --config deptry.toml
+
+# Everything that is installed, for every Python and system, with hashes; and whose licence it has.
+lock: venv-dev
+	@for list in requirements requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --custom-compile-command "make lock" -o $$list.lock $$list.txt || exit 1; \
+	done
+	@$(BIN)/pip-licenses --no-version --with-urls --format markdown --output-file docs/LICENCES.md \
+	  --packages $$(sed -n 's/^\([a-z0-9_.-]*\)==.*/\1/p' requirements.lock)
 
 bench: venv-dev browser
 	@PYTHONPATH=. $(BIN)/python benchmarks/core.py

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from bn_ui.server import SecurityHeaders, plotly_route, report_error
+from bn_ui.server import SecurityHeaders, StrayUploads, plotly_route, report_error
 
 
 @asynccontextmanager
@@ -28,6 +28,6 @@ app = st.App(
     Path(__file__).parent / "bn_ui" / "router.py",
     lifespan=lifespan,
     routes=[plotly_route()],
-    middleware=[Middleware(SecurityHeaders)],
+    middleware=[Middleware(SecurityHeaders), Middleware(StrayUploads)],
     on_script_error=report_error,
 )

@@ -26,6 +26,7 @@ FAILURES = {labels(lang)["frame.error"] for lang in LANGUAGES}  # what readers s
 class Session:
     """One tab on one page.
 
+    cookie : what the browser would send with the handshake
     widgets : id → fragment of every widget that was drawn, as the server named them
     numbers : id → the box, of those among them that take a number
     kinds : id → what it is, by the name that Streamlit's messages have for it
@@ -33,8 +34,9 @@ class Session:
     broken : how a page or a fragment has failed, or ""
     """
 
-    def __init__(self, url: str, page: str, query: str) -> None:
+    def __init__(self, url: str, page: str, query: str, *, cookie: str = "") -> None:
         self.url, self.page, self.query = url, page, query
+        self._headers = {"Cookie": cookie} if cookie else {}
         self.widgets: dict[str, str] = {}
         self.numbers: dict[str, NumberInput] = {}
         self.kinds: dict[str, str] = {}
@@ -47,7 +49,13 @@ class Session:
 
     async def __aenter__(self) -> Self:
         address = self.url.replace("http", "ws", 1) + "/_stcore/stream"
-        self._socket = await connect(address, origin=self.url, max_size=None, open_timeout=30)
+        self._socket = await connect(
+            address,
+            origin=self.url,
+            additional_headers=self._headers,
+            max_size=None,
+            open_timeout=30,
+        )
         self._reader = asyncio.create_task(self._read())
         await self.run()
         return self

@@ -51,6 +51,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+UPLOADS = "/_stcore/upload_file/"
 PLOTLY_PATH = f"/plotly/{version('plotly')}/plotly.min.js"
 
 
@@ -70,6 +71,27 @@ class SecurityHeaders:
 
         is_http = scope["type"] == "http"
         await self.app(scope, receive, send_with_headers if is_http else send)
+
+
+class StrayUploads:
+    """Answers 404 instead of 400 to a file for a session that is not in this process.
+
+    Of several replicas only one knows a session. A proxy that is told "not found" may ask the next
+    (deploy/nginx), which 400, "your mistake", forbids. Whatever else is wrong with an upload is as
+    wrong there.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_not_found(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 400:
+                message = {**message, "status": 404}
+            await send(message)
+
+        is_upload = scope["type"] == "http" and UPLOADS in scope["path"]
+        await self.app(scope, receive, send_not_found if is_upload else send)
 
 
 def plotly_route() -> Route:

@@ -20,10 +20,19 @@ def folder() -> Path:
     return Path(os.environ.get("BN_RUNS_DIR") or ROOT / ".cache" / "runs")
 
 
+def workers() -> int | None:
+    """How many processes may train at once: BN_WORKERS, or None, the number of cores.
+
+    A container's share of the machine's cores is not what Python counts.
+    """
+    named = os.environ.get("BN_WORKERS", "")
+    return max(1, int(named)) if named.isdecimal() else None
+
+
 @st.cache_resource(show_spinner=False, on_release=Pool.close)
 def pool() -> Pool:
     """The same for all sessions."""
-    return Pool(store=Store(folder()))
+    return Pool(workers=workers(), store=Store(folder()))
 
 
 def viewer() -> str:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -33,24 +32,24 @@ def chromium() -> str | None:
 
 
 class Server:
-    """``python <arguments>`` on a free port, from ``with`` to the end of its block.
+    """``python <arguments>`` on a port (a free one), from ``with`` to the end of its block.
 
     The log goes to a file, because nobody reads a pipe, and a full one would stop the server. It
     has trained nothing before, and leaves nothing that it has trained.
     """
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: list[str], port: int | None = None) -> None:
         self.arguments = arguments
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Server:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
         # Appending: server and reader share one place in the file, and reading moves it.
         self.log = tempfile.TemporaryFile("a+", encoding="utf-8")
         self.runs = tempfile.TemporaryDirectory()
         environment = os.environ | {
             "BN_RUNS_DIR": self.runs.name,
-            "STREAMLIT_SERVER_PORT": str(port),
+            "STREAMLIT_SERVER_PORT": str(self.port),
             "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
             "STREAMLIT_SERVER_HEADLESS": "true",
             "PYTHONPATH": str(ROOT),
@@ -91,13 +90,19 @@ class Server:
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended:\n{self.said()}")
-            try:
-                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2) as response:
-                    if response.status == 200:
-                        return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.05)
+            if is_healthy(self.url):
+                return
+            time.sleep(0.05)
         raise RuntimeError(f"the server did not start:\n{self.said()}")
+
+
+def is_healthy(url: str) -> bool:
+    """Whether Streamlit answers there that it is ready."""
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as response:
+            return response.status == 200
+    except OSError:
+        return False
 
 
 def free_port() -> int:

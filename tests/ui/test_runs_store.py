@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bn_ui.runs import shared
 from bn_ui.runs.jobs import Job
 from bn_ui.runs.pool import Pool
 from bn_ui.runs.store import Store, Stored
@@ -214,3 +215,11 @@ def test_a_disk_that_fails_later_is_told_once_until_it_works_again(
     assert list(store.folder.iterdir()) == [], "no half-written file is left"
     assert kept(store, job(steps=3)).exists()
     assert store.problem == ""
+
+
+@pytest.mark.parametrize(
+    ("named", "count"), [("3", 3), ("0", 1), ("", None), ("many", None), ("-2", None)]
+)
+def test_how_many_train_can_be_set(monkeypatch: pytest.MonkeyPatch, named: str, count: int | None):
+    monkeypatch.setenv("BN_WORKERS", named)
+    assert shared.workers() == count

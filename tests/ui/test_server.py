@@ -248,3 +248,25 @@ class TestContentSecurityPolicy:
         assert POLICY["default-src"] == "'self'"
         assert POLICY["object-src"] == "'none'"
         assert "data:" not in POLICY["script-src"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "seen"),
+    [
+        ("/_stcore/upload_file/session/file", 400, 404),
+        ("/_stcore/upload_file/session/file", 403, 403),
+        ("/_stcore/upload_file/session/file", 204, 204),
+        ("/elsewhere", 400, 400),
+    ],
+)
+def test_a_file_for_an_unknown_session_is_not_found(path: str, status: int, seen: int):
+    async def app(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": []})
+
+    sent = []
+
+    async def send(message) -> None:
+        sent.append(message["status"])
+
+    asyncio.run(server.StrayUploads(app)({"type": "http", "path": path}, None, send))
+    assert sent == [seen]
