@@ -33,7 +33,7 @@ OPERATED = {
 
 class TestKeyboard:
     def test_tab_comes_to_the_knobs_first(self, lab: Callable[..., Lab]):
-        """After the page's own header (skip link, menu, language): γ, β, ε and s in this order,
+        """After the page's own header (skip link, menu, language, terms): γ, β, ε and s in order,
         and nothing between them but each knob's own reset."""
         tab = lab()
         found: list[str] = []
@@ -44,7 +44,8 @@ class TestKeyboard:
                     const at = document.activeElement;
                     const knob = at.closest('[data-knob]');
                     if (knob) return `${knob.dataset.knob} ${at.tagName}`;
-                    const header = at.closest('header, .st-key-lang, .st-key-present_switch');
+                    const header = at.closest('header, .st-key-lang, .st-key-present_switch')
+                        || at.matches('a[href^="glossary"]');
                     const page = at.matches('[data-testid=stSkipToContent], [data-testid=stMain]');
                     return header || page ? 'header' : 'other';
                 }"""

@@ -25,7 +25,8 @@ def opened(chapter: str, **query: str) -> AppTest:
 
 def hidden(app: AppTest) -> set[str]:
     """Parts that the page's style hides."""
-    style = " ".join(element.proto.body for element in app.get("html"))
+    bodies = (element.proto.body for element in app.get("html"))
+    style = " ".join(body for body in bodies if body.startswith("<style>"))
     rule = re.search(r"([^{}]*)\{ display: none; \}</style>", style)
     return set(re.findall(r"st-key-part_(\w+)", rule[1])) if rule else set()
 
