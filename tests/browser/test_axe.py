@@ -215,7 +215,8 @@ def test_page(look: Callable[..., Look], chapter: str, lang: str, theme: Theme):
     at.wear(theme)
     if chapter in [lesson.name for lesson in LESSONS]:
         at.open_code()
-        at.answer_quiz()
+        if theme == "light" or chapter in MORE:  # what is said to an answer looks alike everywhere
+            at.answer_quiz()
     at.check(theme)
 
 
