@@ -89,7 +89,8 @@ def _in(lang: str, term: Term, *, linked: bool) -> str:
     name = escape(term.words[lang][0])
     if linked:
         name = f'<a href="{escape(inside(GLOSSARY, term=term.name))}">{name}</a>'
-    symbol = f' <span class="bn-symbol">{escape(term.symbol)}</span>' if term.symbol else ""
+    named = term.symbol in ("", term.words[lang][0])  # ε is called ε
+    symbol = "" if named else f' <span class="bn-symbol">{escape(term.symbol)}</span>'
     says = escape(term.says[lang])
     tag = TAGS[lang]
     return f'<dt lang="{tag}">{name}{symbol}</dt><dd lang="{tag}">{says}</dd>'
