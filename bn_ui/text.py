@@ -81,8 +81,13 @@ def inside(page: str, **parameters: str) -> str:
 @cache
 def labels(lang: str) -> dict[str, str]:
     """All labels of a language, keyed "table.name"."""
-    tables = tomllib.loads((CONTENT / lang / "labels.toml").read_text("utf-8"))
-    return {f"{table}.{key}": text for table, row in tables.items() for key, text in row.items()}
+    tables = _tables(lang).items()
+    return {f"{table}.{key}": text for table, row in tables for key, text in row.items()}
+
+
+@cache
+def _tables(lang: str) -> dict[str, dict[str, str]]:
+    return tomllib.loads((CONTENT / lang / "labels.toml").read_text("utf-8"))
 
 
 @cache
@@ -96,9 +101,7 @@ def sections(lang: str, chapter: str) -> dict[str, str]:
 
 def group(table: str) -> dict[str, str]:
     """All labels of one table, for a figure that takes many."""
-    prefix = f"{table}."
-    found = labels(language()).items()
-    return {key.removeprefix(prefix): text for key, text in found if key.startswith(prefix)}
+    return dict(_tables(language())[table])
 
 
 @dataclass(frozen=True)
