@@ -18,7 +18,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -52,7 +52,8 @@ def t(key: str, **values: object) -> str:
 
 def prose(chapter: str, section: str, **values: object) -> str:
     """A section of a chapter's Markdown in this run's language, its marks made links."""
-    return _fill(_linked(sections(language(), chapter)[section]), values)
+    lang = language()
+    return _fill(_linked(sections(lang, chapter)[section], lang, _query()), values)
 
 
 def _fill(markdown: str, values: Mapping[str, object]) -> str:
@@ -60,22 +61,29 @@ def _fill(markdown: str, values: Mapping[str, object]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda match: str(values[match[1]]), markdown)
 
 
-def _linked(markdown: str) -> str:
+@lru_cache(maxsize=1024)  # sections, languages, with the projector or without
+def _linked(markdown: str, lang: str, query: str) -> str:
     """Marks as links. Pointing at a word shows what it means; its link leads to the glossary."""
 
     def to_term(mark: re.Match[str]) -> str:
-        term = marked_term(mark, language())
-        return f'[{mark[1]}]({inside(GLOSSARY, term=term.name)} "{term.says[language()]}")'
+        term = marked_term(mark, lang)
+        return f'[{mark[1]}]({GLOSSARY}?{query}&term={term.name} "{term.says[lang]}")'
 
-    return TO_CHAPTER.sub(lambda mark: inside(mark[1]), MARK.sub(to_term, markdown))
+    return TO_CHAPTER.sub(lambda mark: f"{mark[1]}?{query}", MARK.sub(to_term, markdown))
 
 
 def inside(page: str, **parameters: str) -> str:
     """The address of another page of this book, relative to any of them: in the same language,
     and in projector mode if this page is."""
+    query = filter(None, (_query(), urlencode(parameters)))
+    return f"{page}?{'&'.join(query)}"
+
+
+def _query() -> str:
+    """What a link to another page takes along."""
     from bn_ui import url  # which is built on this module
 
-    return f"{page}?{urlencode(url.link_parameters((), to_share=True) | parameters)}"
+    return urlencode(url.link_parameters((), to_share=True))
 
 
 @cache
