@@ -142,6 +142,8 @@ def resident(pid: int) -> float:
 
 
 def percentiles(times: list[float]) -> str:
+    if len(times) < 2:
+        return f"{'–':>8}" * 3
     cuts = statistics.quantiles(times, n=100, method="inclusive")
     return "".join(f"{cuts[p - 1]:8.0f}" for p in (50, 95, 99))
 

@@ -71,7 +71,7 @@ def rested(url: str, pid: int) -> Level:
 
 
 def main(tabs: int, changes: int) -> int:
-    each, warm = changes // tabs, round(WARM_UP * tabs)
+    each, warm = max(changes // tabs, 1), round(WARM_UP * tabs)
     with Server(["-m", "streamlit", "run", "app.py"]) as server:
         pid = server.process.pid
         levels = {"started": level(pid)}

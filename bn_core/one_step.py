@@ -41,12 +41,18 @@ class OneStep:
 
     def farthest(self) -> int:
         """Which layer moved farthest at the first setting, counted from 1."""
-        return int(np.nanargmax(self.moved[0])) + 1
+        return int(np.argmax(np.nan_to_num(self.moved[0]))) + 1
 
     def spread(self) -> float:
-        """How many times as far the last layer moves at one setting as at another, at most."""
+        """How many times as far the last layer moves at one setting as at another, at most.
+
+        Infinite if it does not move at one of them; NaN if its output is all zeros at every one.
+        """
         last = self.moved[:, -1]
-        return float(last.max() / last.min())
+        last = last[~np.isnan(last)]
+        if not last.size:
+            return float("nan")
+        return float(last.max() / last.min()) if last.min() > 0 else float("inf")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 import re
 
 VARIABLE = "BN_FRAME_ANCESTORS"
-_SOURCE = re.compile(r"'self'|'none'|https?://(\*\.)?[A-Za-z0-9.-]+(:\d+)?")
+_SOURCE = re.compile(r"'self'|https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:\d+)?")
 
 
 def frame_ancestors() -> str:
@@ -18,10 +18,10 @@ def frame_ancestors() -> str:
         If the variable holds anything but addresses, ``'self'`` or ``'none'``, separated by spaces.
     """
     sites = os.environ.get(VARIABLE, "").split() or ["'self'"]
-    for site in sites:
-        if not _SOURCE.fullmatch(site):
-            raise ValueError(
-                f"{VARIABLE} must be addresses such as https://moodle.example.edu, separated by "
-                f"spaces, or 'self' or 'none' with their quotes; got {site}"
-            )
+    wrong = [site for site in sites if not _SOURCE.fullmatch(site)]
+    if wrong and sites != ["'none'"]:
+        raise ValueError(
+            f"{VARIABLE} must be addresses such as https://moodle.example.edu or 'self', separated "
+            f"by spaces, or 'none' alone, these two with their quotes; got {wrong[0]}"
+        )
     return " ".join(("frame-ancestors", *sites))

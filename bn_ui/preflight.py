@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import socket
 import sys
 from collections.abc import Callable
@@ -26,13 +27,18 @@ def port_problem(host: str, port: int, command: str) -> str:
     """Why no server can listen there; ``command`` is what was typed, for the way out."""
     if not 1 <= port <= HIGHEST_PORT:
         return f"There is no port {port}: choose one from 1024 to 65535, as in: {command} PORT=8502"
-    with socket.socket() as probe:
+    nowhere = f"There is no address {host} on this computer; try: {command} HOST=127.0.0.1"
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        return nowhere
+    with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
-        except socket.gaierror:
-            return f"There is no address {host} on this computer; try: {command} HOST=127.0.0.1"
-        except OSError:
+            probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                return nowhere
             free = port + 1 if port < HIGHEST_PORT else 8501
             return f"Port {port} is in use or not allowed; choose another: {command} PORT={free}"
     return ""

@@ -58,6 +58,7 @@ PRESETS = {
     "normal_after": {ACTIVATION: "relu", ORDER: "after", SOURCE: "normal"},
 }
 STEPS = 600
+MANY_TIMES = 1e6
 PHONE_PATH = {"overview": 5, "distributions": 8, "forward": 7}  # minutes
 
 
@@ -354,8 +355,13 @@ def swing(by_scale: tuple[OneStep, OneStep]) -> str:
     """How much the movement of the last layer depends on the weight scale."""
     plain, bn = (step.spread() for step in by_scale)
     low, high = figures.WEIGHT_RANGE
-    numbers = {"plain": number_text(plain, 2), "bn": number_text(bn, 2), "low": low, "high": high}
-    return t("overview.swing", **numbers)
+    said = {"plain": times(plain), "bn": times(bn), "low": low, "high": high}
+    return t(f"overview.swing_{'bn' if bn < plain else 'plain'}", **said)
+
+
+def times(factor: float) -> str:
+    """A factor as it is said: beyond a million nobody reads digits."""
+    return t("overview.swing_more") if factor > MANY_TIMES else number_text(factor, 2)
 
 
 def code() -> programs.TakeAlong:

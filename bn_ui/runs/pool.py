@@ -14,7 +14,7 @@ import pickle
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -99,34 +99,47 @@ class Pool:
 
     def submit_all(self, jobs: Sequence[Job], viewer: str) -> list[View]:
         """The run of each job, as `submit`. Raises Refused, and begins none, if any has no room."""
-        for job in jobs:
-            self.find(job, viewer)  # from the disk into memory, without the lock
+        found = [self._found(job) for job in jobs]
         settings = [pickle.dumps(job.settings) for job in jobs]
         with self._lock:
-            self._make_room({job.identity for job in jobs if self._is_new(job)}, viewer)
-            for job, pickled in zip(jobs, settings, strict=True):
-                if self._is_new(job):
-                    self._enqueue(job, pickled, viewer)
-            return [self._view(self._runs[job.identity], viewer) for job in jobs]
+            found = [
+                self._runs.get(job.identity, run) for job, run in zip(jobs, found, strict=True)
+            ]
+            new = {
+                job.identity: (job, pickled)
+                for job, pickled, run in zip(jobs, settings, found, strict=True)
+                if run is None or run.state in (state.STOPPED, state.FAILED)
+            }
+            self._make_room(len(new), viewer)
+            for job, pickled in new.values():
+                self._enqueue(job, pickled, viewer)
+            runs = [self._runs.get(job.identity, run) for job, run in zip(jobs, found, strict=True)]
+            return [self._view(run, viewer) for run in runs]
 
     def find(self, job: Job, viewer: str) -> View | None:
         """The job's run if there is one, however it ended; starts nothing.
 
         One that is not in memory is looked for on disk, which takes milliseconds.
         """
+        run = self._found(job)
+        if run is None:
+            return None
+        with self._lock:
+            return self._view(run, viewer)
+
+    def _found(self, job: Job) -> Run | None:
+        """In memory, or on disk."""
         with self._lock:
             run = self._runs.get(job.identity)
-            view = self._view(run, viewer) if run else None
-        if view is not None:
+        if run is not None:
             if self.store:
                 self.store.touch(job)
-            return view
+            return run
         stored = self.store.load(job) if self.store else None
         if stored is None:
             return None
         with self._lock:
-            run = self._runs.get(job.identity) or self._remember(job, stored)
-            return self._view(run, viewer)
+            return self._runs.get(job.identity) or self._remember(job, stored)
 
     def close(self) -> None:
         """End all processes and threads, and wait for them; no run can be had any more."""
@@ -151,7 +164,8 @@ class Pool:
     # ---- records; the lock is held -------------------------------------------------------------
 
     def _view(self, run: Run, viewer: str) -> View:
-        self._runs.move_to_end(run.job.identity)
+        if not run.forgotten:
+            self._runs.move_to_end(run.job.identity)
         self._watch(run, viewer)
         return View(self, run, viewer)
 
@@ -159,18 +173,14 @@ class Pool:
         if not run.over:
             run.viewers[viewer] = self._clock()
 
-    def _is_new(self, job: Job) -> bool:
-        run = self._runs.get(job.identity)
-        return run is None or run.state in (state.STOPPED, state.FAILED)
-
-    def _make_room(self, new: Collection[str], viewer: str) -> None:
+    def _make_room(self, new: int, viewer: str) -> None:
         if not new:
             return
         if self._closed:
             raise RuntimeError("the pool is closed")
-        if len(self._queue) + len(new) > self.limits.waiting:
+        if len(self._queue) + new > self.limits.waiting:
             raise Refused("all", self.limits.waiting)
-        if sum(viewer in run.viewers for run in self._queue) + len(new) > self.limits.waiting_each:
+        if sum(viewer in run.viewers for run in self._queue) + new > self.limits.waiting_each:
             raise Refused("yours", self.limits.waiting_each)
 
     def _enqueue(self, job: Job, settings: bytes, viewer: str) -> None:
@@ -225,16 +235,10 @@ class Pool:
         """
         if not run.forgotten:
             return run
-        with self._lock:
-            found = self._runs.get(run.job.identity)
-        stored = self.store.load(run.job) if self.store and not found else None
-        with self._lock:
-            found = self._runs.get(run.job.identity)
-            if found is None and stored:
-                found = self._remember(run.job, stored)
-            return found or replace(
-                run, state=state.STOPPED, reason=state.FORGOTTEN, forgotten=False
-            )
+        found = self._found(run.job)
+        if found is not None and found.state == state.DONE:
+            return found
+        return replace(run, state=state.STOPPED, reason=state.FORGOTTEN, forgotten=False)
 
     def _let_go(self, run: Run, viewer: str, reason: str) -> None:
         run.viewers.pop(viewer, None)
@@ -370,8 +374,9 @@ class Pool:
             run.seconds, run.progress = seconds, 1.0
             self._seconds = FADING * self._seconds + seconds
             self._cost = FADING * self._cost + run.job.cost
+            stored = Stored(run.events, run.seconds, run.size)  # before it can be forgotten
         if self.store:
-            self.store.save(run.job, Stored(run.events, run.seconds, run.size))
+            self.store.save(run.job, stored)
 
     def _gone(self, worker: Worker) -> None:
         """Its process has ended. A run that it had not begun is given to another one."""
@@ -434,6 +439,7 @@ class View:
 
     def wait(self, n: int | None = None, timeout: float | None = None) -> Snapshot:
         """Wait until there are more than ``n`` events (None: all), or it is over. Not for pages."""
+        self._run = self._pool._recall(self._run)  # which may read the disk
         with self._pool._lock:
             self._pool._changed.wait_for(lambda: self._reached(n), timeout)
             return self.snapshot()

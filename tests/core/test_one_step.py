@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bn_core.network import backward, forward, initial_network
-from bn_core.one_step import BATCH_SIZE, LAYERS, Twins, one_step, stepped
+from bn_core.one_step import BATCH_SIZE, LAYERS, OneStep, Twins, one_step, stepped
 from bn_core.training_data import training_data
 from bn_core.upstream import softmax_cross_entropy
 
@@ -118,3 +118,13 @@ def test_what_the_chapter_shows_of_weight_scales():
         assert bn.spread() < 5
         assert plain.spread() > 1e4
         assert plain.farthest() >= 1
+
+
+def test_outputs_that_are_all_zeros_or_do_not_move():
+    moved = np.array([[np.nan, 0.2, 0.1], [0.1, 0.4, 0.0], [0.1, 0.4, np.nan]])
+    step = OneStep(moved, np.zeros(3), np.zeros(3))
+    assert step.farthest() == 2
+    assert step.spread() == np.inf
+    dead = OneStep(np.full((2, 3), np.nan), np.zeros(2), np.zeros(2))
+    assert np.isnan(dead.spread())
+    assert dead.farthest() == 1

@@ -25,7 +25,17 @@ def test_what_is_sent(monkeypatch: pytest.MonkeyPatch, sites: str, directive: st
     assert embedding_problem() == ""
 
 
-@pytest.mark.parametrize("sites", ["*", "self", "https://a.example; script-src *", "javascript:x"])
+@pytest.mark.parametrize(
+    "sites",
+    [
+        "*",
+        "self",
+        "https://a.example; script-src *",
+        "javascript:x",
+        "https://..",
+        "'none' https://a.example",
+    ],
+)
 def test_anything_else_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch, sites: str):
     monkeypatch.setenv(VARIABLE, sites)
     with pytest.raises(ValueError, match=VARIABLE):

@@ -51,8 +51,10 @@ def test_no_such_port(port: int):
     assert asked(port).startswith(f"There is no port {port}:")
 
 
-def test_no_such_address(port: int):
-    assert asked(port, "no such host.invalid").startswith("There is no address")
+@pytest.mark.parametrize("host", ["no such host.invalid", "192.0.2.1"])
+def test_no_such_address(port: int, host: str):
+    """No name at all, and one of the addresses that belong to nobody (RFC 5737)."""
+    assert asked(port, host).startswith(f"There is no address {host}")
 
 
 @pytest.mark.parametrize("name", ["digits.npz", "fashion_mnist.npz"])
