@@ -60,6 +60,9 @@ class Watch:
         self.seen.append(f"uncaught: {error}")
 
 
+BOX_SHOWS = "Math.abs(document.querySelector(given[0]).valueAsNumber - given[1]) <= given[2]"
+
+
 class Lab:
     """The Distributions chapter in a browser tab."""
 
@@ -199,7 +202,8 @@ class Lab:
         for name in ("gamma", "beta", "eps"):
             value, key = setting[name], f"dist_{name}"
             assert self.text(key) == number_text(value)
-            assert np.isclose(self.box(key), value, rtol=1e-2 if name == "eps" else 1e-6), key
+            tolerance = abs(value) * (1e-2 if name == "eps" else 1e-6) + 1e-8
+            self.until(BOX_SHOWS, [f".st-key-{key} input", value, tolerance])
             linked = self.query().get(key)
             assert (START[name] if linked is None else float(linked)) == value, key
 

@@ -261,6 +261,7 @@ def test_axe_itself_finds_something(look: Callable[..., Look]):
     """Otherwise everything above would pass whatever the pages are like."""
     at = look()
     at.open(NAMES[0], "en")
+    at.until("document.querySelector('.bn-figure[aria-label]')")
     at.page.evaluate("document.querySelector('.bn-figure').removeAttribute('aria-label')")
     with pytest.raises(AssertionError, match="role-img-alt"):
         at.check("without its alt")

@@ -84,7 +84,10 @@ class TestForward:
         tab.page.keyboard.type("1\n2\n6")
         tab.press("Control+Enter")
         tab.until("location.search.includes('batch_x=1_2_6') && bn.idle()")
-        assert {row for row, _ in tab.cells()["y"]} == {0, 1, 2}
+        tab.until(
+            "!document.querySelector('td[data-cell=\"y 3 0\"]')"
+            " && document.querySelector('td[data-cell=\"y 2 0\"]')"
+        )
 
     def link(self, tab: Player, lang: str) -> None:
         opener = tab.page.get_by_role("button", name=labels(lang)["frame.link"], exact=True)
