@@ -74,14 +74,9 @@ def _choose() -> NormRaceConfig:
             st.button(
                 t(f"norm_race.preset_{name}"),
                 key=f"norms_race_{name}",
-                on_click=partial(_set_all, values),
+                on_click=partial(url.assign_all, values),
             )
     return race_config(url.value(DATA), url.value(ACTIVATION), url.value(BIAS), url.value(EQUAL))
-
-
-def _set_all(values: dict[Field, object]) -> None:
-    for field, value in values.items():
-        url.assign(field, value)
 
 
 def _show(config: NormRaceConfig, views: Views) -> None:

@@ -284,8 +284,7 @@ def _presets() -> None:
 
 def _set(values: Mapping[Field, object]) -> None:
     forget()
-    for field, value in values.items():
-        url.assign(field, value)
+    url.assign_all(values)
 
 
 def _set_network() -> None:

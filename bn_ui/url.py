@@ -9,7 +9,7 @@ the screen into the link, so that a link made in Chinese means nothing in Englis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -226,6 +226,12 @@ def assign(field: Field, new: Any) -> None:
     _kept()[field.key] = field.valid(new, last)
     if field.key in st.session_state and st.session_state[field.key] != _kept()[field.key]:
         st.session_state[field.key] = _kept()[field.key]
+
+
+def assign_all(values: Mapping[Field, object]) -> None:
+    """Give several fields their values, as a preset does."""
+    for field, value in values.items():
+        assign(field, value)
 
 
 def _kept() -> dict[str, Any]:

@@ -214,8 +214,7 @@ def presets(batch: Batch) -> None:
 
 def scene(name: str, values: dict[url.Field, object], *, possible: bool = True) -> None:
     def set_up() -> None:
-        for field, value in values.items():
-            url.assign(field, value)
+        url.assign_all(values)
 
     def start_over() -> None:
         reset()

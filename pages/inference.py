@@ -196,14 +196,9 @@ def presets() -> None:
         st.button(
             t(f"inference.preset_{name}"),
             key=f"inf_preset_{name}",
-            on_click=set_all,
+            on_click=url.assign_all,
             args=(values,),
         )
-
-
-def set_all(values: dict[url.Field, object]) -> None:
-    for field, value in values.items():
-        url.assign(field, value)
 
 
 def download(batches: Stream) -> None:
@@ -524,7 +519,7 @@ def frozen() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(t("presets.label"), width="content")
         for number, (name, values) in enumerate(FREEZES.items()):
-            st.button(name, key=f"inf_freeze_{number}", on_click=set_all, args=(values,))
+            st.button(name, key=f"inf_freeze_{number}", on_click=url.assign_all, args=(values,))
     chosen = Switches(url.value(AFFINE), url.value(USES) == "batch", url.value(UPDATES))
     moved = steps_taken()
     st.markdown(

@@ -112,7 +112,7 @@ def few() -> None:
                 st.button(
                     t(f"other_norms.preset_{name}"),
                     key=f"norms_preset_{name}",
-                    on_click=set_all,
+                    on_click=url.assign_all,
                     args=(values,),
                 )
             header = list(group("few_csv").values())
@@ -122,11 +122,6 @@ def few() -> None:
                 partial(few_csv, header, batch(), url.value(STRETCH), url.value(SHIFT)),
                 "norms_csv",
             )
-
-
-def set_all(values: dict[url.Field, object]) -> None:
-    for field, value in values.items():
-        url.assign(field, value)
 
 
 def batch() -> Array:

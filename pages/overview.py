@@ -154,8 +154,7 @@ def presets() -> None:
 def start_from(fields: tuple[url.Field, ...], values: dict[url.Field, object]) -> None:
     """A scene: these values, and the defaults of the experiment's other fields."""
     url.reset(fields)
-    for field, value in values.items():
-        url.assign(field, value)
+    url.assign_all(values)
 
 
 def download() -> None:

@@ -256,15 +256,10 @@ def scene(name: str, values: dict[url.Field, object], *, possible: bool = True) 
     st.button(
         t(f"scale_presets.{name}"),
         key=f"scale_preset_{name}",
-        on_click=set_all,
+        on_click=url.assign_all,
         args=(values,),
         disabled=not possible,
     )
-
-
-def set_all(values: dict[url.Field, object]) -> None:
-    for field, value in values.items():
-        url.assign(field, value)
 
 
 def download(x: Floats) -> None:
@@ -365,7 +360,7 @@ def match_buttons(x: Floats, eps: float) -> None:
 def pair_button(name: str, pair: Pair) -> None:
     values = {MATCH_GAMMA: float(pair.gamma[0]), MATCH_BETA: float(pair.beta[0]), SOLVED: True}
     label = t(f"scale_shift.pair_{name}")
-    st.button(label, key=f"scale_pair_{name}", on_click=set_all, args=(values,))
+    st.button(label, key=f"scale_pair_{name}", on_click=url.assign_all, args=(values,))
 
 
 def start_over() -> None:
@@ -570,7 +565,7 @@ def show_stream() -> None:
             st.button(
                 f"γ = {number_text(start)}",
                 key=f"scale_start_{number}",
-                on_click=set_all,
+                on_click=url.assign_all,
                 args=({STREAM_GAMMA: start},),
             )
     ends, first = streams(STREAM_STARTS, kind, seed)

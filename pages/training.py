@@ -164,8 +164,7 @@ def most_steps(config: TrainingConfig) -> int:
 
 
 def assign(config: TrainingConfig) -> None:
-    for field, value in values_of(config).items():
-        url.assign(field, value)
+    url.assign_all(values_of(config))
 
 
 def values_of(config: TrainingConfig) -> dict[url.Field, Any]:

@@ -206,14 +206,9 @@ def presets() -> None:
         st.button(
             t(f"whitening.preset_{name}"),
             key=f"white_preset_{name}",
-            on_click=set_all,
+            on_click=url.assign_all,
             args=(values,),
         )
-
-
-def set_all(values: dict[url.Field, object]) -> None:
-    for field, value in values.items():
-        url.assign(field, value)
 
 
 def download(cloud: Cloud, found: dict[str, Stage]) -> None:

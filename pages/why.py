@@ -119,16 +119,11 @@ def events(views: Views, key: object) -> list:
     return list(views[key].since(0)) if key in views else []
 
 
-def set_all(values: Mapping[url.Field, object]) -> None:
-    for field, value in values.items():
-        url.assign(field, value)
-
-
 def presets(name: str, scenes: Mapping[str, Mapping[url.Field, object]]) -> None:
     st.markdown(t("presets.label"), width="content")
     for scene, values in scenes.items():
         label, key = t(f"evidence.preset_{scene}"), f"why_{name}_{scene}"
-        st.button(label, key=key, on_click=set_all, args=(values,))
+        st.button(label, key=key, on_click=url.assign_all, args=(values,))
 
 
 # ---- weights on any scale ------------------------------------------------------------------------
