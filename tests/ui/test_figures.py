@@ -82,6 +82,28 @@ def axes(layout: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {key: value for key, value in layout.items() if re.fullmatch(r"[xy]axis\d*", key)}
 
 
+def assert_panels_apart(layout: dict[str, Any]) -> None:
+    """Every x axis with its y axis is a panel; none lies over another."""
+    there = axes(layout)
+    boxes = []
+    for key, axis in there.items():
+        if key[0] == "x":
+            anchor = axis.get("anchor", "y")
+            boxes.append((axis["domain"], there[f"yaxis{anchor[1:]}"]["domain"]))
+    for i, ((left, right), (bottom, top)) in enumerate(boxes):
+        assert 0 <= left < right <= 1
+        assert 0 <= bottom < top <= 1
+        for (left_, right_), (bottom_, top_) in boxes[:i]:
+            assert right <= left_ or right_ <= left or top <= bottom_ or top_ <= bottom
+
+
+def assert_in_palette(figure: dict[str, Any], theme: str) -> None:
+    """Every colour that a figure asks for by name is one that the page has."""
+    asked = set(tokens(figure))
+    assert asked
+    assert asked <= set(chart_palette()[theme]) | set(FROM_THE_PAGE)
+
+
 @pytest.mark.parametrize("layout", ["layout", "narrow"])
 @pytest.mark.parametrize("name", NAMES)
 class TestFigures:
@@ -120,17 +142,7 @@ class TestFigures:
             assert f"{anchor[0]}axis{anchor[1:]}" in there, key
 
     def test_panels_do_not_overlap(self, name: str, layout: str):
-        there = axes(drawn(name, layout)["layout"])
-        boxes = []
-        for key, axis in there.items():
-            if key[0] == "x":
-                anchor = axis.get("anchor", "y")
-                boxes.append((axis["domain"], there[f"yaxis{anchor[1:]}"]["domain"]))
-        for i, ((left, right), (bottom, top)) in enumerate(boxes):
-            assert 0 <= left < right <= 1
-            assert 0 <= bottom < top <= 1
-            for (left_, right_), (bottom_, top_) in boxes[:i]:
-                assert right <= left_ or right_ <= left or top <= bottom_ or top_ <= bottom
+        assert_panels_apart(drawn(name, layout)["layout"])
 
     def test_what_is_drawn_has_a_name(self, name: str, layout: str):
         assert all(trace["name"] for trace in drawn(name, layout)["data"])

@@ -14,10 +14,9 @@ from bn_core.descent import descend
 from bn_core.upstream import half_squared_error
 from bn_ui.figures import backward as figures
 from bn_ui.figures.changes import Change
-from bn_ui.palette import chart_palette
 from bn_ui.text import LANGUAGES
-from tests.decoded import FROM_THE_PAGE, as_drawn
-from tests.ui.test_figures import THEMES, axes, shape, tokens, words
+from tests.decoded import as_drawn
+from tests.ui.test_figures import THEMES, assert_in_palette, axes, shape, words
 
 OFFSETS = np.array([-40.0, -3.0, -0.1, 0.0, 0.1, 3.0, 40.0])
 RATES = np.linspace(0, 1, 11)
@@ -106,9 +105,7 @@ class TestFigures:
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_colour_is_in_the_palette(name: str, theme: str):
-    asked = set(tokens(PICTURES[name][0]))
-    assert asked
-    assert asked <= set(chart_palette()[theme]) | set(FROM_THE_PAGE)
+    assert_in_palette(PICTURES[name][0], theme)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -12,10 +12,16 @@ from bn_core.linearity import pieces, straightness_grid
 from bn_core.residual import LastBlock
 from bn_ui.figures import scale_shift as figures
 from bn_ui.figures.changes import Change
-from bn_ui.palette import chart_palette
 from bn_ui.text import LANGUAGES
-from tests.decoded import FROM_THE_PAGE, as_drawn
-from tests.ui.test_figures import THEMES, axes, shape, tokens, words
+from tests.decoded import as_drawn
+from tests.ui.test_figures import (
+    THEMES,
+    assert_in_palette,
+    assert_panels_apart,
+    axes,
+    shape,
+    words,
+)
 
 RNG = np.random.default_rng(2)
 X = RNG.normal(3, 0.7, (64, 1))
@@ -81,23 +87,13 @@ class TestFigures:
             assert np.max(trace["x"]) <= high, trace["name"]
 
     def test_panels_do_not_overlap(self, name: str, layout: str):
-        there = axes(drawn(name, layout)["layout"])
-        boxes = [
-            (*axis["domain"], *there[f"y{key[1:]}"]["domain"])
-            for key, axis in there.items()
-            if key[0] == "x"
-        ]
-        for i, (left, right, bottom, top) in enumerate(boxes):
-            for left_, right_, bottom_, top_ in boxes[:i]:
-                assert right <= left_ or right_ <= left or top <= bottom_ or top_ <= bottom
+        assert_panels_apart(drawn(name, layout)["layout"])
 
 
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_colour_is_in_the_palette(name: str, theme: str):
-    asked = set(tokens(PICTURES[name][0]))
-    assert asked
-    assert asked <= set(chart_palette()[theme]) | set(FROM_THE_PAGE)
+    assert_in_palette(PICTURES[name][0], theme)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
