@@ -236,18 +236,7 @@ def _saturated_bands(f: Activation, x_range: np.ndarray) -> list[Figure]:
     x_ends = (float(x_range[0]) - far, float(x_range[1]) + far)
     ends = {"": x_ends, "2": FIXED_AXIS, "3": FIXED_AXIS}
     return [
-        {
-            "type": "rect",
-            "xref": f"x{panel}",
-            "yref": f"y{panel} domain",
-            "x0": start,
-            "x1": end,
-            "y0": 0,
-            "y1": 1,
-            "fillcolor": "@saturated",
-            "line": {"width": 0},
-            "layer": "below",
-        }
+        parts.saturated(f"x{panel}", start, end)
         for panel, (left, right) in ends.items()
         for start, end in (
             (left, max(f.saturation_bounds[0], left)),

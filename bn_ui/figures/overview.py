@@ -218,18 +218,7 @@ def _bands(f: Activation, n: int) -> Iterator[Figure]:
         (min(f.saturation_bounds[1], high), high),
     ):
         if end > start:
-            yield {
-                "type": "rect",
-                "xref": f"x{n + 1}",
-                "yref": f"y{n + 1} domain",
-                "x0": start,
-                "x1": end,
-                "y0": 0,
-                "y1": 1,
-                "fillcolor": "@saturated",
-                "line": {"width": 0},
-                "layer": "below",
-            }
+            yield parts.saturated(f"x{n + 1}", start, end)
 
 
 _WIDE_COLUMNS = ((0.0, 0.14), (0.22, 0.44), (0.51, 0.73), (0.80, 1.0))

@@ -48,6 +48,22 @@ def legend() -> Figure:
     return {"showlegend": True, "legend": place}
 
 
+def saturated(axis: str, start: float, end: float) -> Figure:
+    """Grey behind a panel, from one place of its x axis ("x", "x2", …) to another."""
+    return {
+        "type": "rect",
+        "xref": axis,
+        "yref": f"{axis.replace('x', 'y')} domain",
+        "x0": start,
+        "x1": end,
+        "y0": 0,
+        "y1": 1,
+        "fillcolor": "@saturated",
+        "line": {"width": 0},
+        "layer": "below",
+    }
+
+
 def title(axis: str, text: str, colour: str) -> Figure:
     """A heading above the panel of an x axis ("x", "x2", …), in the colour of what it shows."""
     return {

@@ -238,18 +238,7 @@ def _saturated_bands(f: Activation) -> list[Figure]:
     """Grey where f is saturated, behind the curve and behind its input."""
     low, high = f.saturation_bounds
     return [
-        {
-            "type": "rect",
-            "xref": f"x{axis}",
-            "yref": f"y{axis} domain",
-            "x0": start,
-            "x1": end,
-            "y0": 0,
-            "y1": 1,
-            "fillcolor": "@saturated",
-            "line": {"width": 0},
-            "layer": "below",
-        }
+        parts.saturated(f"x{axis}", start, end)
         for axis in ("", "2")
         for start, end in ((AXIS[0], low), (high, AXIS[1]))
         if np.isfinite(start) and np.isfinite(end)
