@@ -15,7 +15,6 @@ from bn_core.training import snapshot_steps
 from bn_core.training_config import NO_BN, TrainingConfig
 from bn_core.training_data import DATA_SETS
 from bn_ui.runs import networks
-from bn_ui.runs.flat import Flat
 from bn_ui.runs.jobs import Job, Work
 
 RACE_SEEDS = (0, 1, 2)
@@ -98,23 +97,17 @@ def jobs() -> list[Job]:
 
 @cache
 def _race_work() -> Work:
-    flat = Flat(Stretch)
-    return Work(
+    return networks.work(
         "bn_core.noisy:race",
-        networks.core_version(),
         lambda event, config: event.step / config.steps,
-        flat.encode,
-        flat.decode,
+        Stretch,
     )
 
 
 @cache
 def _line_work() -> Work:
-    flat = Flat(Along)
-    return Work(
+    return networks.work(
         "bn_core.along_gradient:look_along",
-        networks.core_version(),
         lambda event, config: event.step / config.steps,
-        flat.encode,
-        flat.decode,
+        Along,
     )

@@ -16,7 +16,6 @@ from bn_core.norm_race import NormRaceConfig, Raced, Underway
 from bn_core.training_config import TrainingConfig
 from bn_core.training_data import DATA_SETS
 from bn_ui.runs import networks
-from bn_ui.runs.flat import Flat
 from bn_ui.runs.jobs import Job, Work
 
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -104,23 +103,18 @@ def jobs() -> list[Job]:
 
 @cache
 def _map_work() -> Work:
-    flat = Flat(Trained)
-    return Work(
+    return networks.work(
         "bn_core.learning_map:learning_map",
-        networks.core_version(),
         lambda event, config: event.number / math.prod(config.shape),
-        flat.encode,
-        flat.decode,
+        Trained,
     )
 
 
 @cache
 def _race_work() -> Work:
-    flat = Flat(Raced)
-    return Work(
+    return networks.work(
         "bn_core.norm_race:norm_race",
-        networks.core_version(),
         lambda event, config: event.number / math.prod(config.shape),
-        lambda events: flat.encode([e for e in events if not isinstance(e, Underway)]),
-        flat.decode,
+        Raced,
+        passing=(Underway,),
     )
